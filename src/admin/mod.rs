@@ -1,0 +1,1 @@
+//! The gateway's own listeners: health and admin.

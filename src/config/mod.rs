@@ -1,0 +1,3 @@
+//! The YAML as written; the only door to settings.
+
+pub mod settings;

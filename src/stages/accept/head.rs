@@ -1,0 +1,65 @@
+//! The head of a request after the gate and the path canoniser: the only form in which the rest of the gateway sees one.
+
+use http::{HeaderMap, Method};
+use std::net::SocketAddr;
+
+/// A request head that passed the framing rules. Only `accept` makes it.
+#[derive(Debug)]
+pub struct Head {
+    method: Method,
+    path: String,
+    query: Option<String>,
+    headers: HeaderMap,
+    peer: SocketAddr,
+    listener: SocketAddr,
+}
+
+impl Head {
+    pub(in crate::stages::accept) fn new(
+        method: Method,
+        path: String,
+        query: Option<String>,
+        headers: HeaderMap,
+        peer: SocketAddr,
+        listener: SocketAddr,
+    ) -> Self {
+        Self { method, path, query, headers, peer, listener }
+    }
+
+    /// A head made by hand, for tests of later stages.
+    #[cfg(test)]
+    pub(crate) fn for_tests(method: Method, path: &str, headers: HeaderMap) -> Self {
+        let loopback = SocketAddr::from(([127, 0, 0, 1], 1));
+        Self::new(method, path.to_owned(), None, headers, loopback, loopback)
+    }
+
+    /// The request's method.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// The canonical path: decoded once, without `.`/`..`, doubled slashes or anything a second decoding would change.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The query as received, without `?`.
+    pub fn query(&self) -> Option<&str> {
+        self.query.as_deref()
+    }
+
+    /// The headers as received, hop-by-hop ones removed.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The client's address.
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// The address of ours that it came in on.
+    pub fn listener(&self) -> SocketAddr {
+        self.listener
+    }
+}

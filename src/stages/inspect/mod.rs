@@ -1,0 +1,5 @@
+//! Views, detectors, and the cache of findings.
+
+mod findings;
+
+pub use findings::{Examined, Findings, GuardReport};

@@ -1,0 +1,5 @@
+//! Splices edits into the raw bytes.
+
+mod outbound;
+
+pub use outbound::{Deliverable, Outbound};

@@ -1,0 +1,84 @@
+//! What may leave: a request towards an upstream, an answer towards a client.
+
+use crate::model::{ByteCount, Endpoint};
+use crate::stages::accept::Head;
+use crate::state::ExchangePermit;
+use bytes::Bytes;
+
+/// A request that may be sent to an upstream. Only `redact` makes it, and `upstream` takes nothing else.
+#[derive(Debug)]
+pub struct Outbound {
+    head: Head,
+    endpoint: Endpoint,
+    body: Bytes,
+    /// Given back when the exchange ends.
+    permit: ExchangePermit,
+    received: ByteCount,
+    edits: u32,
+}
+
+impl Outbound {
+    pub(in crate::stages::redact) fn new(
+        head: Head,
+        endpoint: Endpoint,
+        body: Bytes,
+        permit: ExchangePermit,
+        received: ByteCount,
+        edits: u32,
+    ) -> Self {
+        Self { head, endpoint, body, permit, received, edits }
+    }
+
+    /// The client's head; `upstream` strips credentials and hop-by-hop headers from it.
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// What it asks for.
+    pub fn endpoint(&self) -> Endpoint {
+        self.endpoint
+    }
+
+    /// The bytes to send.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// Length of the body as received.
+    pub fn received(&self) -> ByteCount {
+        self.received
+    }
+
+    /// How many edits were spliced in.
+    pub fn edits(&self) -> u32 {
+        self.edits
+    }
+
+    /// Takes the permit out, to be held until the answer has been delivered.
+    pub fn into_permit(self) -> ExchangePermit {
+        self.permit
+    }
+}
+
+/// Bytes of an answer that may be sent to the client. Only `redact` makes it, and the downstream body takes nothing else.
+#[derive(Debug)]
+pub struct Deliverable {
+    bytes: Bytes,
+    edits: u32,
+}
+
+impl Deliverable {
+    pub(in crate::stages::redact) fn new(bytes: Bytes, edits: u32) -> Self {
+        Self { bytes, edits }
+    }
+
+    /// How many edits were spliced in.
+    pub fn edits(&self) -> u32 {
+        self.edits
+    }
+
+    /// The bytes to send.
+    pub fn into_bytes(self) -> Bytes {
+        self.bytes
+    }
+}

@@ -1,0 +1,1 @@
+//! Choice of an upstream, its breaker, retries, the connection pool, credentials last; the built-in demo upstream.

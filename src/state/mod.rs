@@ -1,0 +1,5 @@
+//! Counters that outlive a request and a reload: rates, tokens, concurrency, cool-downs, breakers.
+
+mod permit;
+
+pub use permit::ExchangePermit;
