@@ -1,6 +1,7 @@
 //! Bodies into spans; spans into segments with an origin; errors and stream ends in the caller's dialect.
 
 mod decoded;
+pub mod encode;
 mod exchange;
 
 pub use decoded::{AnswerFacts, Decoded, DecodedForm, StreamMarker, Usage};

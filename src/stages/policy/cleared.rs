@@ -1,24 +1,63 @@
 //! What a policy decided, and the proof that it decided.
 
+use super::redactions::PrivateText;
 use crate::model::{Action, Category, Mode, Origin, PolicyId, RuleId};
 use crate::stages::decode::{Decoded, Exchange};
 use crate::stages::inspect::GuardReport;
 use std::ops::Range;
 
 /// A request that may be forwarded once `redactions` are made. Only `policy` makes it.
+///
+/// What was inspected can be decided on:
+///
+/// ```
+/// use portcullis::stages::{inspect::Findings, policy::CompiledPolicy};
+/// fn decide(policy: &CompiledPolicy, inspected: Findings) {
+///     let _ = policy.clear(inspected);
+/// }
+/// ```
+///
+/// What was only decoded cannot:
+///
+/// ```compile_fail,E0308
+/// use portcullis::stages::{decode::Exchange, policy::CompiledPolicy};
+/// fn decide(policy: &CompiledPolicy, uninspected: Exchange) {
+///     let _ = policy.clear(uninspected);
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Cleared {
     exchange: Exchange,
     redactions: Vec<Redaction>,
     verdict: Verdict,
+    private: PrivateText,
 }
 
 /// An answer or event that a policy decided on. Only `policy` makes it.
+///
+/// What was inspected can be decided on:
+///
+/// ```
+/// use portcullis::stages::{inspect::Examined, policy::CompiledPolicy};
+/// fn decide(policy: &CompiledPolicy, inspected: Examined) {
+///     let _ = policy.judge(inspected);
+/// }
+/// ```
+///
+/// What was only decoded cannot:
+///
+/// ```compile_fail,E0308
+/// use portcullis::stages::{decode::Decoded, policy::CompiledPolicy};
+/// fn decide(policy: &CompiledPolicy, uninspected: Decoded) {
+///     let _ = policy.judge(uninspected);
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Judged {
     decoded: Decoded,
     redactions: Vec<Redaction>,
     verdict: Verdict,
+    private: PrivateText,
 }
 
 /// Bytes that must not be forwarded, and the label that stands for them. Sorted, not overlapping.
@@ -41,6 +80,8 @@ pub struct Verdict {
     pub action: Action,
     /// Why: one entry per (policy rule, detector rule, origin), strictest first.
     pub reasons: Vec<Reason>,
+    /// Settings of the policy, beside its rules, that called for an action: `media`, `when_inspection_fails`.
+    pub settings: Vec<&'static str>,
     /// Which guards ran.
     pub guards: GuardReport,
 }
@@ -65,8 +106,13 @@ pub struct Reason {
 }
 
 impl Cleared {
-    pub(in crate::stages::policy) fn new(exchange: Exchange, redactions: Vec<Redaction>, verdict: Verdict) -> Self {
-        Self { exchange, redactions, verdict }
+    pub(in crate::stages::policy) fn new(
+        exchange: Exchange,
+        redactions: Vec<Redaction>,
+        verdict: Verdict,
+        private: PrivateText,
+    ) -> Self {
+        Self { exchange, redactions, verdict, private }
     }
 
     /// The decision.
@@ -79,14 +125,24 @@ impl Cleared {
         &self.exchange
     }
 
+    /// Where its secrets and personal data stand, for showing parts of it in a record.
+    pub fn private(&self) -> &PrivateText {
+        &self.private
+    }
+
     pub(in crate::stages) fn into_parts(self) -> (Exchange, Vec<Redaction>, Verdict) {
         (self.exchange, self.redactions, self.verdict)
     }
 }
 
 impl Judged {
-    pub(in crate::stages::policy) fn new(decoded: Decoded, redactions: Vec<Redaction>, verdict: Verdict) -> Self {
-        Self { decoded, redactions, verdict }
+    pub(in crate::stages::policy) fn new(
+        decoded: Decoded,
+        redactions: Vec<Redaction>,
+        verdict: Verdict,
+        private: PrivateText,
+    ) -> Self {
+        Self { decoded, redactions, verdict, private }
     }
 
     /// The decision. An enforced `Block` means that the content must be withheld: `redact` refuses to deliver it.
@@ -97,6 +153,11 @@ impl Judged {
     /// The answer decided on.
     pub fn decoded(&self) -> &Decoded {
         &self.decoded
+    }
+
+    /// Where its secrets and personal data stand, for showing parts of it in a record.
+    pub fn private(&self) -> &PrivateText {
+        &self.private
     }
 
     pub(in crate::stages) fn into_parts(self) -> (Decoded, Vec<Redaction>, Verdict) {

@@ -1,5 +1,9 @@
-//! Splices edits into the raw bytes.
+//! Splices edits into the raw bytes. A body without edits is passed on without being copied; a body with edits is written once;
+//! nothing is ever re-serialised.
 
 mod outbound;
+mod sending;
+mod splice;
 
 pub use outbound::{Deliverable, Outbound};
+pub use sending::{AnswerLeft, RequestLeft, Unsendable, Withheld, answer, request};

@@ -6,6 +6,24 @@ use crate::state::ExchangePermit;
 use bytes::Bytes;
 
 /// A request that may be sent to an upstream. Only `redact` makes it, and `upstream` takes nothing else.
+///
+/// It is made of what a policy cleared:
+///
+/// ```
+/// use portcullis::stages::{policy::Cleared, redact};
+/// fn send(cleared: Cleared) {
+///     let _ = redact::request(cleared);
+/// }
+/// ```
+///
+/// and of nothing that came before:
+///
+/// ```compile_fail,E0308
+/// use portcullis::stages::{decode::Exchange, redact};
+/// fn send(undecided: Exchange) {
+///     let _ = redact::request(undecided);
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Outbound {
     head: Head,
@@ -61,6 +79,28 @@ impl Outbound {
 }
 
 /// Bytes of an answer that may be sent to the client. Only `redact` makes it, and the downstream body takes nothing else.
+///
+/// They are made of what a policy judged:
+///
+/// ```
+/// use portcullis::stages::{policy::Judged, redact};
+/// fn deliver(judged: Judged) {
+///     let _ = redact::answer(judged);
+/// }
+/// ```
+///
+/// and of nothing that came before, nor by hand:
+///
+/// ```compile_fail,E0308
+/// use portcullis::stages::{inspect::Examined, redact};
+/// fn deliver(unjudged: Examined) {
+///     let _ = redact::answer(unjudged);
+/// }
+/// ```
+///
+/// ```compile_fail,E0624
+/// let _ = portcullis::stages::redact::Deliverable::new(bytes::Bytes::new(), 0);
+/// ```
 #[derive(Debug)]
 pub struct Deliverable {
     bytes: Bytes,
