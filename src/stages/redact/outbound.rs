@@ -47,6 +47,13 @@ impl Outbound {
         Self { head, endpoint, body, permit, received, edits }
     }
 
+    /// A request made by hand, for tests of `upstream`.
+    #[cfg(test)]
+    pub(crate) fn for_tests(head: Head, endpoint: Endpoint, body: &'static [u8]) -> Self {
+        let received = ByteCount(u64::try_from(body.len()).unwrap_or(u64::MAX));
+        Self::new(head, endpoint, Bytes::from_static(body), ExchangePermit::unlimited(), received, 0)
+    }
+
     /// The client's head; `upstream` strips credentials and hop-by-hop headers from it.
     pub fn head(&self) -> &Head {
         &self.head
