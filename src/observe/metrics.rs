@@ -4,7 +4,6 @@
 //! No label is ever taken from a request (see `labels`). Source: Prometheus naming practices (base units, `_total`);
 //! OpenMetrics 1.0.
 
-use super::attempt::AttemptFailure;
 use super::breakers::{AskBreakers, Breakers};
 use super::labels::{
     AttemptLabels, BlockedLabels, ClientLabels, DirectionLabels, FindingLabels, FlowLabels, GuardLabels, HashLabels,
@@ -225,7 +224,7 @@ impl Metrics {
 
     fn observe_upstreams(&self, record: &Record) {
         for attempt in record.attempts.as_slice() {
-            let result = attempt.failure.map_or("success", AttemptFailure::name);
+            let result = attempt.failure.unwrap_or("success");
             let upstream = Named(Some(attempt.upstream.clone()));
             self.attempts.get_or_create(&AttemptLabels { upstream, result }).inc();
         }

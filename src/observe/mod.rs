@@ -23,7 +23,7 @@ mod trace_context;
 mod traces;
 mod writer;
 
-pub use attempt::{Attempt, AttemptFailure};
+pub use attempt::Attempt;
 pub use excerpt::{Excerpt, Listed};
 pub use metrics::{BreakerState, CONTENT_TYPE as METRICS_CONTENT_TYPE, ConnectionCount, Metrics, ReloadResult};
 pub use record::{

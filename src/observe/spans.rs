@@ -2,7 +2,7 @@
 //!
 //! Attributes carry what the record carries and no more: no prompt text, no arguments of tools.
 
-use super::attempt::{Attempt, AttemptFailure};
+use super::attempt::Attempt;
 use super::names;
 use super::record::Record;
 use super::trace_context::TraceContext;
@@ -85,7 +85,7 @@ fn attempt_span(
     let mut attributes = Attributes(Vec::with_capacity(4));
     attributes.text(names::UPSTREAM, Some(attempt.upstream.as_str()));
     attributes.number(names::STATUS, attempt.status.map(u64::from));
-    attributes.fixed(names::ERROR_TYPE, attempt.failure.map(AttemptFailure::name));
+    attributes.fixed(names::ERROR_TYPE, attempt.failure);
     attributes.number(names::RESEND_COUNT, u64::try_from(index).ok().filter(|index| *index > 0));
     let start = later(record.started, attempt.started_after);
     SpanData {
@@ -192,7 +192,7 @@ mod tests {
             record.attempts.push(Attempt {
                 upstream: UpstreamId::new("openai"),
                 status: None,
-                failure: Some(AttemptFailure::FirstByteTimeout),
+                failure: Some("first_byte_timeout"),
                 started_after: Duration::from_secs(index),
                 elapsed: Duration::from_secs(1),
             });

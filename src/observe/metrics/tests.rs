@@ -49,7 +49,7 @@ fn one_record_moves_every_metric_that_it_speaks_of() {
     record.attempts.push(Attempt {
         upstream: UpstreamId::new("openai"),
         status: Some(500),
-        failure: Some(AttemptFailure::ServerError),
+        failure: Some("server_error"),
         started_after: Duration::ZERO,
         elapsed: Duration::ZERO,
     });

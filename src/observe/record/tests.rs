@@ -81,7 +81,7 @@ fn outcome_times_and_attempts_are_written_in_the_words_of_the_project() {
     record.attempts.push(Attempt {
         upstream: UpstreamId::new("openai"),
         status: None,
-        failure: Some(super::super::AttemptFailure::FirstByteTimeout),
+        failure: Some("first_byte_timeout"),
         started_after: Duration::ZERO,
         elapsed: Duration::from_secs(60),
     });

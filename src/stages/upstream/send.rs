@@ -41,6 +41,8 @@ pub struct Attempt {
     pub status: Option<u16>,
     /// Why this try brought no answer that could be used; a name of a closed set.
     pub failure: Option<&'static str>,
+    /// When it began, counted from the first try.
+    pub started_after: Duration,
     /// How long it took.
     pub elapsed: Duration,
 }
@@ -229,6 +231,7 @@ impl Journey<'_> {
             upstream: upstream.settings.id.clone(),
             status: status.map(|status| status.as_u16()),
             failure: failure.map(Failure::name),
+            started_after: since.saturating_duration_since(self.started),
             elapsed: since.elapsed(),
         });
     }
