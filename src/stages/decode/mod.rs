@@ -2,6 +2,8 @@
 
 mod decoded;
 mod exchange;
+mod json;
 
 pub use decoded::{AnswerFacts, Decoded, DecodedForm, StreamMarker, Usage};
 pub use exchange::{Coverage, Edit, Exchange, RequestFacts, ToolCall};
+pub use json::{JsonFault, JsonFaultKind, JsonLimits};
