@@ -193,9 +193,21 @@ pub(super) fn citations(c: &mut Canvas<'_>, id: usize) {
         match &*json.key(node) {
             "type" => c.closed(node, words::kind),
             "encrypted_index" => c.sealed(node, Origin::Document, Channel::Content),
-            "enabled" | "cited_text" | "document_index" | "document_title" | "start_char_index" | "end_char_index"
-            | "start_page_number" | "end_page_number" | "start_block_index" | "end_block_index" | "title" | "url"
-            | "source" | "file_id" | "search_result_index" => {}
+            "enabled"
+            | "cited_text"
+            | "document_index"
+            | "document_title"
+            | "start_char_index"
+            | "end_char_index"
+            | "start_page_number"
+            | "end_page_number"
+            | "start_block_index"
+            | "end_block_index"
+            | "title"
+            | "url"
+            | "source"
+            | "file_id"
+            | "search_result_index" => {}
             _ => continue,
         }
         c.known(node);

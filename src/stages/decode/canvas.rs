@@ -89,11 +89,6 @@ impl<'a> Canvas<'a> {
         }
     }
 
-    /// Whether this body is a request.
-    pub(super) fn is_request(&self) -> bool {
-        self.direction == Direction::Request
-    }
-
     /// Says that a value's key is the dialect's own word.
     pub(super) fn known(&mut self, id: usize) {
         if let Some(mark) = self.marks.get_mut(id) {
@@ -103,7 +98,7 @@ impl<'a> Canvas<'a> {
 
     /// Says whose text a string is. Values that are not strings stay as they are.
     pub(super) fn text(&mut self, id: usize, origin: Origin, channel: Channel) {
-        let channel = self.channel(channel);
+        let (origin, channel) = self.said(origin, channel);
         if let Some(mark) = self.marks.get_mut(id) {
             mark.value = ValueMark::Text(origin, channel, TextKind::Prose);
         }
@@ -111,7 +106,7 @@ impl<'a> Canvas<'a> {
 
     /// Says whose text all strings and keys below a value are, and the value itself; its own key stays as it is.
     pub(super) fn subtree(&mut self, id: usize, origin: Origin, channel: Channel) {
-        let channel = self.channel(channel);
+        let (origin, channel) = self.said(origin, channel);
         let end = self.json.after(id);
         for (offset, mark) in self.marks.get_mut(id..end).unwrap_or(&mut []).iter_mut().enumerate() {
             mark.value = ValueMark::Text(origin, channel, TextKind::Prose);
@@ -231,8 +226,13 @@ impl<'a> Canvas<'a> {
         self.group_from(id, next);
     }
 
-    fn channel(&self, channel: Channel) -> Channel {
-        if self.is_request() { Channel::Content } else { channel }
+    /// Requests have one channel. In answers the model itself makes its calls, and the channel tells them apart.
+    fn said(&self, origin: Origin, channel: Channel) -> (Origin, Channel) {
+        match (self.direction, origin) {
+            (Direction::Request, _) => (origin, Channel::Content),
+            (Direction::Response, Origin::ToolCall) => (Origin::Assistant, channel),
+            (Direction::Response, _) => (origin, channel),
+        }
     }
 
     /// Turns the marks into segments, in the order of the body, and accounts every byte.

@@ -67,9 +67,28 @@ pub(super) fn shared(c: &mut Canvas<'_>, steering: &mut Steering, id: usize, key
         "service_tier" | "reasoning_effort" | "truncation" | "encoding_format" | "verbosity" => {
             c.closed(id, words::option);
         }
-        "temperature" | "top_p" | "top_k" | "n" | "seed" | "presence_penalty" | "frequency_penalty" | "logprobs"
-        | "top_logprobs" | "parallel_tool_calls" | "store" | "best_of" | "echo" | "dimensions" | "user" | "metadata"
-        | "safety_identifier" | "prompt_cache_key" | "stop" | "stop_sequences" | "logit_bias" | "background"
+        "temperature"
+        | "top_p"
+        | "top_k"
+        | "n"
+        | "seed"
+        | "presence_penalty"
+        | "frequency_penalty"
+        | "logprobs"
+        | "top_logprobs"
+        | "parallel_tool_calls"
+        | "store"
+        | "best_of"
+        | "echo"
+        | "dimensions"
+        | "user"
+        | "metadata"
+        | "safety_identifier"
+        | "prompt_cache_key"
+        | "stop"
+        | "stop_sequences"
+        | "logit_bias"
+        | "background"
         | "max_tool_calls" => {}
         _ => return Ok(false),
     }
@@ -118,18 +137,24 @@ pub(super) fn tools(c: &mut Canvas<'_>, id: usize, param: &'static str) -> Resul
 fn declare(c: &mut Canvas<'_>, tool: usize) {
     let json = c.json;
     let nested = ["function", "custom"].into_iter().filter_map(|form| json.member(tool, form));
-    let mut named = false;
+    let kind = json.member_text(tool, "type").filter(|kind| !matches!(&**kind, "function" | "custom"));
+    // A built-in tool is what its type says, whatever name it is given beside. Anthropic's types are their names and a
+    // date (`bash`, `bash_20250124`): those are one tool, not two.
+    let mut is_said_by_name = false;
     for holder in nested.chain([tool]) {
         if let Some(name) = json.member_text(holder, "name") {
+            is_said_by_name |= kind.as_ref().is_some_and(|kind| is_dated(kind, &name));
             c.declare(name);
-            named = true;
         }
     }
-    // A built-in tool is what its type says, whatever name it is given beside.
-    let kind = json.member_text(tool, "type").filter(|kind| !matches!(&**kind, "function" | "custom"));
-    if let Some(kind) = kind.filter(|_| !named || json.member(tool, "input_schema").is_none()) {
+    if let Some(kind) = kind.filter(|_| !is_said_by_name) {
         c.declare(kind);
     }
+}
+
+fn is_dated(kind: &str, name: &str) -> bool {
+    let date = kind.strip_prefix(name).and_then(|rest| rest.strip_prefix('_'));
+    date.is_some_and(|date| date.len() == 8 && date.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Marks `tool_choice` and its like.

@@ -100,7 +100,14 @@ pub(super) fn logprobs(c: &mut Canvas<'_>, id: usize) {
     let known = |key: &str| {
         matches!(
             key,
-            "content" | "refusal" | "token" | "logprob" | "bytes" | "top_logprobs" | "tokens" | "token_logprobs"
+            "content"
+                | "refusal"
+                | "token"
+                | "logprob"
+                | "bytes"
+                | "top_logprobs"
+                | "tokens"
+                | "token_logprobs"
                 | "text_offset"
         )
     };

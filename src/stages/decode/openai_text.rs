@@ -26,7 +26,13 @@ pub(super) fn request(c: &mut Canvas<'_>, endpoint: Endpoint) -> Result<Steering
     Ok(steering)
 }
 
-fn member(c: &mut Canvas<'_>, steering: &mut Steering, id: usize, key: &str, endpoint: Endpoint) -> Result<bool, Unusable> {
+fn member(
+    c: &mut Canvas<'_>,
+    steering: &mut Steering,
+    id: usize,
+    key: &str,
+    endpoint: Endpoint,
+) -> Result<bool, Unusable> {
     let json = c.json;
     match (endpoint, key) {
         (Endpoint::Completions, "prompt") => {

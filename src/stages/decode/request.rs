@@ -50,9 +50,8 @@ impl Decoder {
         let RouteFormat::Json(JsonFormat { text, schema }) = format else {
             return Ok(Self { limits, prose: Vec::new(), schema: None });
         };
-        let pointer = |text: &String| {
-            Pointer::parse(text).ok_or_else(|| SchemaError::InvalidPointer { pointer: text.clone() })
-        };
+        let pointer =
+            |text: &String| Pointer::parse(text).ok_or_else(|| SchemaError::InvalidPointer { pointer: text.clone() });
         let prose = text.iter().map(pointer).collect::<Result<_, _>>()?;
         let schema = schema.as_ref().map(compile).transpose()?;
         Ok(Self { limits, prose, schema })
@@ -130,10 +129,9 @@ impl Decoder {
 
 /// Compiles a schema. Patterns run on the linear-time engine, and nothing is fetched.
 fn compile(schema: &serde_json::Value) -> Result<jsonschema::Validator, SchemaError> {
-    jsonschema::options()
-        .with_pattern_options(jsonschema::PatternOptions::regex())
-        .build(schema)
-        .map_err(|error| SchemaError::InvalidSchema { at: error.instance_path().to_string(), reason: error.to_string() })
+    jsonschema::options().with_pattern_options(jsonschema::PatternOptions::regex()).build(schema).map_err(|error| {
+        SchemaError::InvalidSchema { at: error.instance_path().to_string(), reason: error.to_string() }
+    })
 }
 
 fn check_schema(schema: &jsonschema::Validator, body: &str) -> Result<(), Refusal> {
@@ -200,9 +198,7 @@ fn ask_for_usage(json: &Json<'_>, options: Option<usize>) -> Result<Option<Edit>
             None => Ok(Some(insert(span.start + 1, r#""include_usage":true,"#))),
             Some(asked) => match json.kind(asked) {
                 Kind::True => Ok(None),
-                Kind::False | Kind::Null => {
-                    Ok(Some(Edit { span: json.span(asked), replacement: "true".to_owned() }))
-                }
+                Kind::False | Kind::Null => Ok(Some(Edit { span: json.span(asked), replacement: "true".to_owned() })),
                 _ => Err(Unusable::WrongType("/stream_options/include_usage")),
             },
         },

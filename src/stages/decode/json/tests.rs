@@ -74,7 +74,10 @@ fn nesting_ends_at_the_limit_and_not_at_the_stack() {
 fn values_are_counted_against_their_budget() {
     let limits = JsonLimits { depth: 64, nodes: 3 };
     assert!(Json::parse("[1,2]", limits).is_ok());
-    assert_eq!(Json::parse("[1,2,3]", limits).map(|_| ()).map_err(|fault| fault.kind), Err(JsonFaultKind::TooManyValues));
+    assert_eq!(
+        Json::parse("[1,2,3]", limits).map(|_| ()).map_err(|fault| fault.kind),
+        Err(JsonFaultKind::TooManyValues)
+    );
 }
 
 #[test]
