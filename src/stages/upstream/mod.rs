@@ -28,3 +28,5 @@ pub use wire::DialerError;
 mod scripted;
 #[cfg(test)]
 mod socket_tests;
+#[cfg(test)]
+mod tls_tests;

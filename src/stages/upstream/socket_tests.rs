@@ -434,3 +434,39 @@ async fn demo_answers_through_the_same_body_and_says_so() {
     let body: serde_json::Value = serde_json::from_slice(&answer.body.read_whole(10_000).await.unwrap()).unwrap();
     assert_eq!(body["object"], "chat.completion");
 }
+
+#[tokio::test]
+async fn answer_that_nobody_asked_for_is_not_given_to_the_next_request() {
+    let forged = reply(200, "", "{}") + &reply(200, "", "forged");
+    let script = Scripted::play([Step::Reply(forged), Step::Reply(reply(200, "", "mine"))]).await;
+    let gateway = Gateway::of(&script);
+    assert_eq!(gateway.chat().await.result.unwrap().body.read_whole(100).await.unwrap(), b"{}");
+    assert_eq!(gateway.chat().await.result.unwrap().body.read_whole(100).await.unwrap(), b"mine");
+    assert_eq!(script.connections(), 2);
+}
+
+#[tokio::test]
+async fn pool_keeps_no_more_than_its_size() {
+    let script = Scripted::play((0..3).map(|_| Step::Reply(reply(200, "", "{}")))).await;
+    let gateway = Gateway::new(&[settings::Upstream { pool: 1, ..upstream_at("a", script.port) }]);
+    let mut answers = Vec::new();
+    for _ in 0..3 {
+        answers.push(gateway.chat().await.result.unwrap());
+    }
+    for answer in &mut answers {
+        answer.body.read_whole(100).await.unwrap();
+    }
+    assert_eq!((script.connections(), gateway.idle("a")), (3, 1));
+}
+
+#[test]
+fn exchange_can_move_between_threads() {
+    fn assert_send<T: Send>(_: &T) {}
+    fn assert_sync<T: Sync>(_: &T) {}
+    let gateway = Gateway::new(&[demo()]);
+    assert_sync(&gateway.upstreams);
+    let outbound = chat(HeaderMap::new());
+    let id = RequestId::from_parts(1, [7; 10]);
+    let context = SendContext { request_id: &id, traceparent: None, tracestate: None, jitter_seed: 1 };
+    assert_send(&gateway.upstreams.send(&outbound, &[], &context));
+}

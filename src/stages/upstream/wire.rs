@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -66,18 +66,29 @@ impl Dialer {
         Ok(Self { host: host.to_owned(), port, tls })
     }
 
-    /// Connects before `deadline`, trying the name's addresses in turn, each with its share of the time left.
+    /// Connects before `deadline`, trying the name's addresses in turn. Each address has its share of the time to accept the
+    /// connection, so that one that is dead does not spend it all; TLS then has what is left.
     pub(super) async fn connect(&self, deadline: Instant) -> Result<Wire, Failure> {
         let addresses = timeout_at(deadline, self.resolve()).await.map_err(|_| Failure::ConnectTimeout)??;
         let mut last = Failure::Connect;
         for (index, address) in addresses.iter().enumerate() {
             let left = deadline.saturating_duration_since(Instant::now());
             let shares = u32::try_from(addresses.len().saturating_sub(index)).unwrap_or(1).max(1);
-            let until = Instant::now() + left / shares;
-            match timeout_at(until, self.connect_to(*address)).await {
+            let tcp = match timeout(left / shares, connect_tcp(*address)).await {
+                Ok(Ok(tcp)) => tcp,
+                Ok(Err(failure)) => {
+                    last = failure;
+                    continue;
+                }
+                Err(_) => {
+                    last = Failure::ConnectTimeout;
+                    continue;
+                }
+            };
+            match timeout_at(deadline, self.secure(tcp)).await {
                 Ok(Ok(wire)) => return Ok(wire),
                 Ok(Err(failure)) => last = failure,
-                Err(_) => last = Failure::ConnectTimeout,
+                Err(_) => return Err(Failure::ConnectTimeout),
             }
         }
         Err(last)
@@ -92,9 +103,7 @@ impl Dialer {
         if addresses.is_empty() { Err(Failure::Resolve) } else { Ok(addresses) }
     }
 
-    async fn connect_to(&self, address: SocketAddr) -> Result<Wire, Failure> {
-        let tcp = TcpStream::connect(address).await.map_err(|_| Failure::Connect)?;
-        tcp.set_nodelay(true).map_err(|_| Failure::Connect)?;
+    async fn secure(&self, tcp: TcpStream) -> Result<Wire, Failure> {
         match &self.tls {
             None => Ok(Wire::Plain(tcp)),
             Some((connector, name)) => {
@@ -103,6 +112,12 @@ impl Dialer {
             }
         }
     }
+}
+
+async fn connect_tcp(address: SocketAddr) -> Result<TcpStream, Failure> {
+    let tcp = TcpStream::connect(address).await.map_err(|_| Failure::Connect)?;
+    tcp.set_nodelay(true).map_err(|_| Failure::Connect)?;
+    Ok(tcp)
 }
 
 fn client_config(ca_file: Option<&Path>) -> Result<ClientConfig, DialerError> {
