@@ -25,6 +25,10 @@ pub use upstreams::{Upstream, UpstreamError, Upstreams};
 pub use wire::DialerError;
 
 #[cfg(test)]
+mod body_tests;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
 mod scripted;
 #[cfg(test)]
 mod socket_tests;

@@ -8,7 +8,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use std::io::{self, IoSlice, Read};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -99,7 +99,7 @@ impl Dialer {
             return Ok(vec![SocketAddr::new(address, self.port)]);
         }
         let found = tokio::net::lookup_host((self.host.as_str(), self.port)).await.map_err(|_| Failure::Resolve)?;
-        let addresses: Vec<_> = found.take(MAX_ADDRESSES).collect();
+        let addresses: Vec<_> = found.filter(|address| may_be_an_upstream(address.ip())).take(MAX_ADDRESSES).collect();
         if addresses.is_empty() { Err(Failure::Resolve) } else { Ok(addresses) }
     }
 
@@ -110,6 +110,20 @@ impl Dialer {
                 let stream = connector.connect(name.clone(), tcp).await.map_err(|_| Failure::Tls)?;
                 Ok(Wire::Tls(Box::new(stream)))
             }
+        }
+    }
+}
+
+/// Whether a name may lead there. Link-local addresses (where clouds keep their metadata) and addresses that are nobody's are
+/// what a rebound name points at, never where a provider or an agent lives (THREATS 37). Private ones are usual for
+/// agents. An address that the operator wrote as such is not asked about.
+fn may_be_an_upstream(address: IpAddr) -> bool {
+    /// The metadata service of one cloud in its IPv6 form, outside the link-local range.
+    const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+    match address.to_canonical() {
+        IpAddr::V4(v4) => !(v4.is_link_local() || v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast()),
+        IpAddr::V6(v6) => {
+            !(v6.is_unicast_link_local() || v6.is_unspecified() || v6.is_multicast() || v6 == METADATA_V6)
         }
     }
 }
@@ -220,6 +234,18 @@ mod tests {
             Dialer::new("example.com", 443, true, Some(&missing)).err(),
             Some(DialerError::CaFileUnreadable(_))
         ));
+    }
+
+    #[test]
+    fn name_that_leads_to_a_metadata_service_or_to_nobody_is_not_followed() {
+        for address in
+            ["169.254.169.254", "::ffff:169.254.169.254", "fe80::1", "fd00:ec2::254", "0.0.0.0", "::", "224.0.0.1"]
+        {
+            assert!(!may_be_an_upstream(address.parse().unwrap()), "{address}");
+        }
+        for address in ["127.0.0.1", "10.1.2.3", "::1", "fd00::1", "104.18.6.192", "2606:4700::6812:6c0"] {
+            assert!(may_be_an_upstream(address.parse().unwrap()), "{address}");
+        }
     }
 
     #[test]
