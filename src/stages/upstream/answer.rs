@@ -325,3 +325,27 @@ fn is_event_stream(headers: &HeaderMap) -> bool {
         .and_then(|value| value.as_bytes().get(..17))
         .is_some_and(|start| start.eq_ignore_ascii_case(b"text/event-stream"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::settings::BreakerSettings;
+    use crate::state::breaker::{Breaker, BreakerState};
+
+    #[tokio::test]
+    async fn probe_that_streams_for_a_while_gives_its_slot_back_and_one_that_just_began_does_not() {
+        let open_for = Duration::from_secs(10);
+        let breaker = Breaker::new(BreakerSettings { consecutive_failures: 1, open_for, half_open_probes: 1 });
+        let since = Instant::now() + open_for;
+        let now = since.into_std();
+        breaker.try_acquire(now - open_for).unwrap().failure(now - open_for, 0.5);
+        let pass = Some(breaker.try_acquire(now).unwrap());
+        let mut report = Report { pass, jitter: 0.5, since, end_is_success: false, ended: false };
+        report.alive(since + TRUSTED_AFTER - Duration::from_millis(1));
+        assert_eq!(breaker.state(now), BreakerState::HalfOpen);
+        report.alive(since + TRUSTED_AFTER);
+        assert_eq!(breaker.state(now), BreakerState::Closed);
+        drop(report);
+        assert_eq!(breaker.state(now), BreakerState::Closed);
+    }
+}

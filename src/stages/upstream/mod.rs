@@ -25,6 +25,12 @@ pub use upstreams::{Upstream, UpstreamError, Upstreams};
 pub use wire::DialerError;
 
 #[cfg(test)]
+mod body_tests;
+#[cfg(test)]
+mod harness;
+#[cfg(test)]
 mod scripted;
 #[cfg(test)]
 mod socket_tests;
+#[cfg(test)]
+mod tls_tests;

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
@@ -122,7 +122,8 @@ async fn play_on(
     }
 }
 
-async fn read_request(stream: &mut TcpStream) -> Option<String> {
+/// Reads one request, head and body; `None` when the peer has closed.
+pub(super) async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
     let mut bytes = Vec::new();
     loop {
         let text = String::from_utf8_lossy(&bytes).into_owned();
@@ -143,7 +144,8 @@ async fn read_request(stream: &mut TcpStream) -> Option<String> {
     }
 }
 
-async fn listen() -> (TcpListener, u16) {
+/// A listener on a free port of loopback.
+pub(super) async fn listen() -> (TcpListener, u16) {
     loop {
         let port = free_port();
         if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)).await {

@@ -1,75 +1,16 @@
-//! The way to an answer through real sockets: what the client side gets, and what the upstream received.
+//! The way to an answer's head through real sockets: what the client side gets, and what the upstream received.
 
-use super::scripted::{Scripted, Step, chunk, demo, free_port, reply, stream_start, upstream_at};
+use super::harness::{BODY, Gateway, cause, chat, failures, listing};
+use super::scripted::{Scripted, Step, demo, free_port, reply, upstream_at};
 use super::*;
 use crate::config::settings;
 use crate::model::outcome::RetryAdvice;
-use crate::model::{Cause, Endpoint, RequestId, UpstreamId};
+use crate::model::{Cause, Endpoint, RequestId};
 use crate::stages::accept::Head;
 use crate::stages::redact::Outbound;
-use crate::state::breaker::{BreakerState, Breakers};
+use crate::state::breaker::BreakerState;
 use http::{HeaderMap, HeaderValue, Method};
 use std::time::{Duration, Instant};
-
-const BODY: &[u8] = br#"{"model":"m","messages":[]}"#;
-
-struct Gateway {
-    upstreams: Upstreams,
-    ids: Vec<UpstreamId>,
-}
-
-impl Gateway {
-    fn new(settings: &[settings::Upstream]) -> Self {
-        let upstreams = Upstreams::compile(settings, &Breakers::new(), None).unwrap();
-        Self { upstreams, ids: settings.iter().map(|upstream| upstream.id.clone()).collect() }
-    }
-
-    fn of(script: &Scripted) -> Self {
-        Self::new(&[upstream_at("a", script.port)])
-    }
-
-    async fn send(&self, outbound: &Outbound) -> Sent {
-        let id = RequestId::from_parts(1, [7; 10]);
-        let context = SendContext { request_id: &id, traceparent: None, tracestate: None, jitter_seed: 1 };
-        let candidates = self.upstreams.candidates(&self.ids, outbound.endpoint(), None).unwrap();
-        self.upstreams.send(outbound, &candidates, &context).await
-    }
-
-    async fn chat(&self) -> Sent {
-        self.send(&chat(HeaderMap::new())).await
-    }
-
-    fn failures(&self, id: &str) -> u32 {
-        self.breaker(id).snapshot(Instant::now()).consecutive_failures
-    }
-
-    fn breaker(&self, id: &str) -> &crate::state::breaker::Breaker {
-        self.upstreams.get(&UpstreamId::new(id)).unwrap().breaker()
-    }
-
-    fn idle(&self, id: &str) -> usize {
-        match &self.upstreams.get(&UpstreamId::new(id)).unwrap().reach {
-            upstreams::Reach::Network { line, .. } => line.pool.len(),
-            other => panic!("{other:?}"),
-        }
-    }
-}
-
-fn chat(headers: HeaderMap) -> Outbound {
-    Outbound::for_tests(Head::for_tests(Method::POST, "/v1/chat/completions", headers), Endpoint::ChatCompletions, BODY)
-}
-
-fn listing() -> Outbound {
-    Outbound::for_tests(Head::for_tests(Method::GET, "/v1/models", HeaderMap::new()), Endpoint::OpenAiModels, b"")
-}
-
-fn cause(sent: &Sent) -> Cause {
-    sent.result.as_ref().map(|answer| answer.status).expect_err("an answer came").outcome.cause
-}
-
-fn failures(sent: &Sent) -> Vec<Option<&'static str>> {
-    sent.attempts.iter().map(|attempt| attempt.failure).collect()
-}
 
 #[tokio::test]
 async fn upstream_gets_our_credential_our_host_and_nothing_of_the_clients() {
@@ -114,45 +55,6 @@ async fn anthropic_gets_its_key_in_its_own_header() {
     assert!(sent.result.is_ok());
     let received = script.received().pop().unwrap();
     assert!(received.contains("x-api-key: sk-ours\r\n") && !received.contains("authorization"), "{received}");
-}
-
-#[tokio::test]
-async fn connection_is_used_again_after_a_whole_answer() {
-    let script = Scripted::play((0..3).map(|_| Step::Reply(reply(200, "", "{}")))).await;
-    let gateway = Gateway::of(&script);
-    for _ in 0..3 {
-        let mut answer = gateway.chat().await.result.unwrap();
-        answer.body.read_whole(100).await.unwrap();
-        assert_eq!(gateway.idle("a"), 1);
-    }
-    assert_eq!((script.connections(), script.received().len()), (1, 3));
-}
-
-#[tokio::test]
-async fn connection_is_used_again_after_a_whole_stream() {
-    let stream = || Step::Reply(stream_start(&["data: 1\n\n", "data: 2\n\n"]) + "0\r\n\r\n");
-    let script = Scripted::play([stream(), stream()]).await;
-    let gateway = Gateway::of(&script);
-    for _ in 0..2 {
-        let mut answer = gateway.chat().await.result.unwrap();
-        assert!(answer.is_event_stream());
-        assert_eq!(answer.body.read_whole(100).await.unwrap(), b"data: 1\n\ndata: 2\n\n");
-    }
-    assert_eq!((script.connections(), script.received().len()), (1, 2));
-}
-
-#[tokio::test]
-async fn idle_connection_that_the_upstream_closed_is_not_used() {
-    let script = Scripted::play([Step::ReplyAndClose(reply(200, "", "{}")), Step::Reply(reply(200, "", "{}"))]).await;
-    let gateway = Gateway::of(&script);
-    gateway.chat().await.result.unwrap().body.read_whole(100).await.unwrap();
-    tokio::time::timeout(Duration::from_secs(1), async {
-        let sent = gateway.chat().await;
-        assert_eq!(failures(&sent), [None]);
-    })
-    .await
-    .unwrap();
-    assert_eq!(script.received().len(), 2);
 }
 
 #[tokio::test]
@@ -300,75 +202,6 @@ async fn total_time_bounds_tries_and_pauses_together() {
 }
 
 #[tokio::test]
-async fn stalled_stream_is_cut_after_the_idle_time_and_counts() {
-    let script = Scripted::play([Step::ReplyAndStall(stream_start(&["data: 1\n\n"]))]).await;
-    let gateway = Gateway::of(&script);
-    let mut answer = gateway.chat().await.result.unwrap();
-    assert_eq!(answer.body.chunk().await.unwrap().unwrap(), "data: 1\n\n");
-    let asked = Instant::now();
-    assert_eq!(answer.body.chunk().await.unwrap().unwrap_err(), BodyFault::Idle);
-    assert!(asked.elapsed() >= Duration::from_millis(150) && asked.elapsed() < Duration::from_secs(1));
-    script.peer_closed().await;
-    assert!(answer.body.chunk().await.is_none());
-    assert_eq!(gateway.failures("a"), 1);
-}
-
-#[tokio::test]
-async fn slow_but_steady_stream_is_never_cut_and_a_slow_reader_is_not_the_upstreams_fault() {
-    let pieces = (0..4).map(|number| chunk(&format!("data: {number}\n\n")));
-    let pieces = [stream_start(&[])].into_iter().chain(pieces).chain(["0\r\n\r\n".to_owned()]).collect();
-    let script = Scripted::play([Step::ReplySlowly(pieces, Duration::from_millis(60))]).await;
-    let gateway = Gateway::of(&script);
-    let mut answer = gateway.chat().await.result.unwrap();
-    let mut seen = 0;
-    while let Some(piece) = answer.body.chunk().await {
-        piece.unwrap();
-        seen += 1;
-        if seen == 2 {
-            tokio::time::sleep(Duration::from_millis(200)).await; // longer than the idle time, but nobody asks
-        }
-    }
-    assert_eq!(seen, 4);
-}
-
-#[tokio::test]
-async fn truncated_bodies_are_faults_and_count() {
-    let short = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"half\":".to_owned();
-    let cut = stream_start(&["data: 1\n\n"]) + "ff\r\ndata:";
-    for text in [short, cut, stream_start(&["data: 1\n\n"])] {
-        let script = Scripted::play([Step::ReplyAndClose(text)]).await;
-        let gateway = Gateway::of(&script);
-        let mut answer = gateway.chat().await.result.unwrap();
-        assert_eq!(answer.body.read_whole(1000).await.unwrap_err(), BodyFault::Reset);
-        assert_eq!((gateway.failures("a"), gateway.idle("a")), (1, 0));
-    }
-}
-
-#[tokio::test]
-async fn answer_larger_than_its_cap_is_dropped() {
-    let chunked = stream_start(&["data: 123456789\n\n"]);
-    for text in [reply(200, "", "0123456789abc"), chunked] {
-        let script = Scripted::play([Step::ReplyAndStall(text)]).await;
-        let gateway = Gateway::of(&script);
-        let mut answer = gateway.chat().await.result.unwrap();
-        assert_eq!(answer.body.read_whole(12).await.unwrap_err(), BodyFault::TooLarge { limit_bytes: 12 });
-        script.peer_closed().await;
-        assert_eq!((gateway.failures("a"), gateway.idle("a")), (0, 0));
-    }
-}
-
-#[tokio::test]
-async fn client_that_leaves_inside_a_stream_closes_the_upstream_at_once() {
-    let script = Scripted::play([Step::ReplyAndStall(stream_start(&["data: 1\n\n"]))]).await;
-    let gateway = Gateway::of(&script);
-    let mut answer = gateway.chat().await.result.unwrap();
-    answer.body.chunk().await.unwrap().unwrap();
-    drop(answer);
-    script.peer_closed().await;
-    assert_eq!((gateway.failures("a"), gateway.idle("a")), (0, 0));
-}
-
-#[tokio::test]
 async fn client_that_leaves_before_the_head_closes_the_upstream_at_once() {
     let script = Scripted::play([Step::ReplyAndStall(String::new())]).await;
     let gateway = Gateway::of(&script);
@@ -401,25 +234,6 @@ async fn redirects_encodings_and_nonsense_are_invalid_answers() {
 }
 
 #[tokio::test]
-async fn reports_of_the_pipeline_reach_the_breaker_once() {
-    let script = Scripted::play((0..3).map(|_| Step::Reply(stream_start(&["data: 1\n\n"]) + "0\r\n\r\n"))).await;
-    let gateway = Gateway::of(&script);
-    let mut answer = gateway.chat().await.result.unwrap();
-    answer.body.failed(FailureKind::Truncated);
-    answer.body.failed(FailureKind::Truncated);
-    answer.body.succeeded();
-    assert_eq!(gateway.failures("a"), 1);
-    let mut forgotten = gateway.chat().await.result.unwrap();
-    forgotten.body.read_whole(100).await.unwrap();
-    drop(forgotten);
-    assert_eq!(gateway.failures("a"), 1, "the end of a stream alone is no success: the marker may be missing");
-    let mut good = gateway.chat().await.result.unwrap();
-    good.body.read_whole(100).await.unwrap();
-    good.body.succeeded();
-    assert_eq!(gateway.failures("a"), 0);
-}
-
-#[tokio::test]
 async fn upstream_cannot_pass_itself_off_as_the_demo() {
     let script = Scripted::play([Step::Reply(reply(200, "x-portcullis-demo: true\r\n", "{}"))]).await;
     let answer = Gateway::of(&script).chat().await.result.unwrap();
@@ -433,4 +247,16 @@ async fn demo_answers_through_the_same_body_and_says_so() {
     assert_eq!(answer_headers(&answer.headers).get(DEMO_HEADER).unwrap(), "true");
     let body: serde_json::Value = serde_json::from_slice(&answer.body.read_whole(10_000).await.unwrap()).unwrap();
     assert_eq!(body["object"], "chat.completion");
+}
+
+#[test]
+fn exchange_can_move_between_threads() {
+    fn assert_send<T: Send>(_: &T) {}
+    fn assert_sync<T: Sync>(_: &T) {}
+    let gateway = Gateway::new(&[demo()]);
+    assert_sync(&gateway.upstreams);
+    let outbound = chat(HeaderMap::new());
+    let id = RequestId::from_parts(1, [7; 10]);
+    let context = SendContext { request_id: &id, traceparent: None, tracestate: None, jitter_seed: 1 };
+    assert_send(&gateway.upstreams.send(&outbound, &[], &context));
 }

@@ -78,7 +78,8 @@ pub enum UpstreamError {
 impl Upstreams {
     /// Makes upstreams ready. Breakers come from the registry; the idle connections of `previous` are kept for each
     /// upstream whose host, scheme and pool size did not change (with a `ca_file` they are made anew, since the file may
-    /// have changed).
+    /// have changed). Running breakers take their new settings over at the end: call this last of what can fail, so that a
+    /// reload stays all or nothing.
     ///
     /// # Errors
     /// See [`UpstreamError`]; the first fault is told.
@@ -87,13 +88,19 @@ impl Upstreams {
         breakers: &Breakers,
         previous: Option<&Self>,
     ) -> Result<Self, UpstreamError> {
-        let mut by_id = HashMap::with_capacity(upstreams.len());
+        let mut ready = Vec::with_capacity(upstreams.len());
         for settings in upstreams {
             let before = previous.and_then(|previous| previous.by_id.get(&settings.id));
-            let reach = reach(settings, before.map(AsRef::as_ref))?;
-            let breaker = breakers.get(&settings.id, &settings.circuit_breaker);
-            by_id.insert(settings.id.clone(), Arc::new(Upstream { settings: settings.clone(), breaker, reach }));
+            ready.push((settings, reach(settings, before.map(AsRef::as_ref))?));
         }
+        // Only now, when nothing can fail any more, do running breakers get their new settings.
+        let by_id = ready
+            .into_iter()
+            .map(|(settings, reach)| {
+                let breaker = breakers.get(&settings.id, &settings.circuit_breaker);
+                (settings.id.clone(), Arc::new(Upstream { settings: settings.clone(), breaker, reach }))
+            })
+            .collect();
         Ok(Self { by_id })
     }
 

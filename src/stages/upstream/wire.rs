@@ -8,14 +8,14 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use std::io::{self, IoSlice, Read};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -66,18 +66,29 @@ impl Dialer {
         Ok(Self { host: host.to_owned(), port, tls })
     }
 
-    /// Connects before `deadline`, trying the name's addresses in turn, each with its share of the time left.
+    /// Connects before `deadline`, trying the name's addresses in turn. Each address has its share of the time to accept the
+    /// connection, so that one that is dead does not spend it all; TLS then has what is left.
     pub(super) async fn connect(&self, deadline: Instant) -> Result<Wire, Failure> {
         let addresses = timeout_at(deadline, self.resolve()).await.map_err(|_| Failure::ConnectTimeout)??;
         let mut last = Failure::Connect;
         for (index, address) in addresses.iter().enumerate() {
             let left = deadline.saturating_duration_since(Instant::now());
             let shares = u32::try_from(addresses.len().saturating_sub(index)).unwrap_or(1).max(1);
-            let until = Instant::now() + left / shares;
-            match timeout_at(until, self.connect_to(*address)).await {
+            let tcp = match timeout(left / shares, connect_tcp(*address)).await {
+                Ok(Ok(tcp)) => tcp,
+                Ok(Err(failure)) => {
+                    last = failure;
+                    continue;
+                }
+                Err(_) => {
+                    last = Failure::ConnectTimeout;
+                    continue;
+                }
+            };
+            match timeout_at(deadline, self.secure(tcp)).await {
                 Ok(Ok(wire)) => return Ok(wire),
                 Ok(Err(failure)) => last = failure,
-                Err(_) => last = Failure::ConnectTimeout,
+                Err(_) => return Err(Failure::ConnectTimeout),
             }
         }
         Err(last)
@@ -88,13 +99,11 @@ impl Dialer {
             return Ok(vec![SocketAddr::new(address, self.port)]);
         }
         let found = tokio::net::lookup_host((self.host.as_str(), self.port)).await.map_err(|_| Failure::Resolve)?;
-        let addresses: Vec<_> = found.take(MAX_ADDRESSES).collect();
+        let addresses: Vec<_> = found.filter(|address| may_be_an_upstream(address.ip())).take(MAX_ADDRESSES).collect();
         if addresses.is_empty() { Err(Failure::Resolve) } else { Ok(addresses) }
     }
 
-    async fn connect_to(&self, address: SocketAddr) -> Result<Wire, Failure> {
-        let tcp = TcpStream::connect(address).await.map_err(|_| Failure::Connect)?;
-        tcp.set_nodelay(true).map_err(|_| Failure::Connect)?;
+    async fn secure(&self, tcp: TcpStream) -> Result<Wire, Failure> {
         match &self.tls {
             None => Ok(Wire::Plain(tcp)),
             Some((connector, name)) => {
@@ -103,6 +112,26 @@ impl Dialer {
             }
         }
     }
+}
+
+/// Whether a name may lead there. Link-local addresses (where clouds keep their metadata) and addresses that are nobody's are
+/// what a rebound name points at, never where a provider or an agent lives (THREATS 37). Private ones are usual for
+/// agents. An address that the operator wrote as such is not asked about.
+fn may_be_an_upstream(address: IpAddr) -> bool {
+    /// The metadata service of one cloud in its IPv6 form, outside the link-local range.
+    const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+    match address.to_canonical() {
+        IpAddr::V4(v4) => !(v4.is_link_local() || v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast()),
+        IpAddr::V6(v6) => {
+            !(v6.is_unicast_link_local() || v6.is_unspecified() || v6.is_multicast() || v6 == METADATA_V6)
+        }
+    }
+}
+
+async fn connect_tcp(address: SocketAddr) -> Result<TcpStream, Failure> {
+    let tcp = TcpStream::connect(address).await.map_err(|_| Failure::Connect)?;
+    tcp.set_nodelay(true).map_err(|_| Failure::Connect)?;
+    Ok(tcp)
 }
 
 fn client_config(ca_file: Option<&Path>) -> Result<ClientConfig, DialerError> {
@@ -205,6 +234,18 @@ mod tests {
             Dialer::new("example.com", 443, true, Some(&missing)).err(),
             Some(DialerError::CaFileUnreadable(_))
         ));
+    }
+
+    #[test]
+    fn name_that_leads_to_a_metadata_service_or_to_nobody_is_not_followed() {
+        for address in
+            ["169.254.169.254", "::ffff:169.254.169.254", "fe80::1", "fd00:ec2::254", "0.0.0.0", "::", "224.0.0.1"]
+        {
+            assert!(!may_be_an_upstream(address.parse().unwrap()), "{address}");
+        }
+        for address in ["127.0.0.1", "10.1.2.3", "::1", "fd00::1", "104.18.6.192", "2606:4700::6812:6c0"] {
+            assert!(may_be_an_upstream(address.parse().unwrap()), "{address}");
+        }
     }
 
     #[test]
