@@ -1,0 +1,167 @@
+//! `policies/*.yaml` with a `policy:` key.
+
+use super::defaults;
+use super::gateway::limit_or_unlimited;
+use super::reader::{Fields, Reader, did_you_mean};
+use super::settings::{FindingMatch, MediaChoice, Policy, Rule, ToolPolicy};
+use super::tree::Node;
+use crate::model::{Action, Category, Direction, FailureChoice, Mode, Origin, PolicyId, RuleId};
+use std::collections::HashSet;
+
+/// What a tool call's arguments can be judged by.
+const SINKS: [Category; 5] =
+    [Category::Xss, Category::SqlInjection, Category::CommandInjection, Category::PathTraversal, Category::Ssrf];
+
+/// Most characters of one field that a policy can allow.
+const MAX_CHARS: u64 = 100_000_000;
+
+/// Reads a policy. Its name is read apart, by [`super::load`], so that it counts as declared whatever else is wrong.
+pub(super) fn read(r: &mut Reader<'_>, mut f: Fields<'_>, name: String) -> Policy {
+    let mode =
+        f.or("mode", Mode::Enforce, |n, what| r.word(n, what, &[("enforce", Mode::Enforce), ("shadow", Mode::Shadow)]));
+    let when_inspection_fails = f.or("when_inspection_fails", FailureChoice::Block, |n, what| {
+        r.word(n, what, &[("block", FailureChoice::Block), ("allow", FailureChoice::Allow)])
+    });
+    let rules = f.need(r, "rules").map(|n| read_rules(r, n)).unwrap_or_default();
+    let tools = f.or("tools", no_tool_rules(), |n, _| read_tools(r, n));
+    let media = f.or("media", MediaChoice::Allow, |n, what| {
+        r.word(n, what, &[("allow", MediaChoice::Allow), ("block", MediaChoice::Block)])
+    });
+    f.finish(r);
+    Policy { id: PolicyId::new(name), mode, when_inspection_fails, rules, tools, media }
+}
+
+/// Origins, by name; one or a list.
+pub(super) fn read_origins(r: &mut Reader<'_>, node: &Node, what: &str) -> Vec<Origin> {
+    let words = Origin::ALL.map(|origin| (origin.name(), origin));
+    let mut origins = Vec::new();
+    for item in r.one_or_list(node, what) {
+        match r.word(item, "an origin", &words) {
+            Some(origin) if origins.contains(&origin) => r.fault(item.place, "this origin is written twice"),
+            Some(origin) => origins.push(origin),
+            None => {}
+        }
+    }
+    origins
+}
+
+fn read_rules(r: &mut Reader<'_>, node: &Node) -> Vec<Rule> {
+    let mut rules: Vec<Rule> = Vec::new();
+    let mut ids: HashSet<String> = HashSet::new();
+    for item in r.list_or_empty(node, "`rules`") {
+        let Some(mut f) = r.map(item, "a rule") else { continue };
+        let id = f.need(r, "id").and_then(|n| {
+            let id = r.name(n, "a rule's `id`")?;
+            if !ids.insert(id.clone()) {
+                r.fault(n.place, format!("a second rule of this policy has the id `{id}`"));
+            }
+            Some(id)
+        });
+        let finding = f.need(r, "finding").and_then(|n| read_finding(r, n));
+        let origins = f.or("origin", Vec::new(), |n, what| Some(read_origins(r, n, what)));
+        let direction = f.or("direction", None, |n, what| {
+            r.word(n, what, &[("request", Some(Direction::Request)), ("response", Some(Direction::Response))])
+        });
+        let min_score = f.or("min_score", defaults::MIN_SCORE, |n, what| {
+            // Scores are f32 throughout; a written 0.9 is meant to equal a detector's 0.9.
+            #[allow(clippy::cast_possible_truncation)]
+            r.share(n, what).map(|score| score as f32)
+        });
+        let action = f.need(r, "action").and_then(|n| {
+            let action = r.word(n, "`action`", &Action::ALL.map(|action| (action.name(), action)))?;
+            refuse_impossible_redaction(r, n, action, finding.as_ref());
+            Some(action)
+        });
+        f.finish(r);
+        if let (Some(id), Some(finding), Some(action)) = (id, finding, action) {
+            rules.push(Rule { id: RuleId::new(id), finding, origins, direction, min_score, action });
+        }
+    }
+    rules
+}
+
+/// A category, or a detector's rule or dotted prefix of rules, which begins with a category.
+fn read_finding(r: &mut Reader<'_>, node: &Node) -> Option<FindingMatch> {
+    let name = r.name(node, "`finding`")?;
+    let category = category_of(&name);
+    match (category, name.contains('.')) {
+        (Some(category), false) => Some(FindingMatch::Category(category)),
+        (Some(_), true) if !name.ends_with('.') && !name.contains("..") => Some(FindingMatch::Rule(RuleId::new(name))),
+        _ => {
+            let names = Category::ALL.map(Category::name);
+            let help =
+                did_you_mean(name.split('.').next().unwrap_or_default(), names.into_iter()).unwrap_or_else(|| {
+                    format!("it is a category ({}), or a detector's rule that begins with one", names.join(", "))
+                });
+            r.fault_with_help(node.place, format!("`finding` cannot be {}", r.shown(node)), help);
+            None
+        }
+    }
+}
+
+fn category_of(name: &str) -> Option<Category> {
+    let first = name.split('.').next().unwrap_or_default();
+    Category::ALL.into_iter().find(|category| category.name() == first)
+}
+
+/// Only what is a value of its own can be cut out and leave a sentence that means the same.
+fn refuse_impossible_redaction(r: &mut Reader<'_>, node: &Node, action: Action, finding: Option<&FindingMatch>) {
+    let category = match finding {
+        Some(FindingMatch::Category(category)) => Some(*category),
+        Some(FindingMatch::Rule(rule)) => category_of(rule.as_str()),
+        None => None,
+    };
+    if action == Action::Redact
+        && let Some(category) = category
+        && !matches!(category, Category::Secret | Category::Pii)
+    {
+        let message = format!("`{}` cannot be redacted, only `secret` and `pii` can", category.name());
+        r.fault_with_help(node.place, message, "choose allow, flag or block");
+    }
+}
+
+fn no_tool_rules() -> ToolPolicy {
+    ToolPolicy {
+        allow: None,
+        deny: Vec::new(),
+        max_chars_per_field: Some(defaults::MAX_CHARS_PER_FIELD),
+        deny_arguments: Vec::new(),
+    }
+}
+
+fn read_tools(r: &mut Reader<'_>, node: &Node) -> Option<ToolPolicy> {
+    let mut f = r.map(node, "`tools`")?;
+    let allow = f.get("allow").map(|n| read_tool_names(r, n, "`allow`", &[]));
+    let deny = f.get("deny").map(|n| read_tool_names(r, n, "`deny`", allow.as_deref().unwrap_or_default()));
+    let mut tools = ToolPolicy { allow, deny: deny.unwrap_or_default(), ..no_tool_rules() };
+    if let Some(mut arguments) = f.get("arguments").and_then(|n| r.map(n, "`arguments`")) {
+        tools.max_chars_per_field = arguments.or("max_chars_per_field", tools.max_chars_per_field, |n, what| {
+            let limit = limit_or_unlimited(r, n, what, MAX_CHARS)?;
+            Some(limit.and_then(|chars| usize::try_from(chars).ok()))
+        });
+        tools.deny_arguments = arguments.or("deny", Vec::new(), |n, what| {
+            let words = SINKS.map(|sink| (sink.name(), sink));
+            Some(r.one_or_list(n, what).iter().filter_map(|item| r.word(item, "a sink", &words)).collect())
+        });
+        arguments.finish(r);
+    }
+    f.finish(r);
+    Some(tools)
+}
+
+/// Names of tools, exact. An empty list is a statement: `allow: []` allows none.
+fn read_tool_names(r: &mut Reader<'_>, node: &Node, what: &str, elsewhere: &[String]) -> Vec<String> {
+    let mut names = Vec::new();
+    for item in r.list_or_empty(node, what) {
+        let Some(name) = r.text(item, "a tool's name") else { continue };
+        if name.is_empty() || name.len() > 256 || name.chars().any(|c| c.is_control() || c == '*') {
+            let help = "names are compared as they are; there are no wildcards";
+            r.fault_with_help(item.place, "this cannot be a tool's name", help);
+        } else if elsewhere.contains(&name) {
+            r.fault(item.place, format!("the tool {} is allowed and denied", r.shown(item)));
+        } else {
+            names.push(name);
+        }
+    }
+    names
+}
