@@ -63,6 +63,7 @@ fn listing(endpoint: Endpoint, path: &str) -> Made {
     let model = match endpoint {
         Endpoint::AnthropicModels => json!({
             "type": "model", "id": MODEL, "display_name": "Portcullis demo", "created_at": "2025-01-01T00:00:00Z",
+            "lifecycle": "active",
         }),
         _ => json!({ "id": MODEL, "object": "model", "created": CREATED, "owned_by": "portcullis" }),
     };

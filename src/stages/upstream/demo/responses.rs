@@ -39,10 +39,16 @@ pub(super) fn events(request: &Value) -> Vec<Bytes> {
             let text = sentence(request);
             let place = |kind: &str, field: &str, value: Value| json!({ "type": kind, "item_id": "msg_demo", "output_index": 0, "content_index": 0, field: value });
             push(place("response.content_part.added", "part", text_part("")));
+            let without_logprobs = |mut event: Value| {
+                if let Some(fields) = event.as_object_mut() {
+                    fields.insert("logprobs".to_owned(), json!([]));
+                }
+                event
+            };
             for piece in pieces(&text) {
-                push(place("response.output_text.delta", "delta", json!(piece)));
+                push(without_logprobs(place("response.output_text.delta", "delta", json!(piece))));
             }
-            push(place("response.output_text.done", "text", json!(text)));
+            push(without_logprobs(place("response.output_text.done", "text", json!(text))));
             push(place("response.content_part.done", "part", text_part(&text)));
         }
     }
@@ -74,7 +80,7 @@ fn envelope(request: &Value, status: &str, output: Value) -> Value {
     let (input, said) = (input_words(request), output_words(&sentence(request)));
     let usage = if status == "completed" {
         json!({
-            "input_tokens": input, "input_tokens_details": { "cached_tokens": 0 },
+            "input_tokens": input, "input_tokens_details": { "cached_tokens": 0, "cache_write_tokens": 0 },
             "output_tokens": said, "output_tokens_details": { "reasoning_tokens": 0 },
             "total_tokens": input.saturating_add(said),
         })
