@@ -33,6 +33,12 @@ impl Head {
         Self::new(method, path.to_owned(), None, headers, loopback, loopback)
     }
 
+    /// A head made by hand with a query, for tests of later stages.
+    #[cfg(test)]
+    pub(crate) fn for_tests_with_query(method: Method, path: &str, query: Option<&str>, headers: HeaderMap) -> Self {
+        Self { query: query.map(str::to_owned), ..Self::for_tests(method, path, headers) }
+    }
+
     /// The request's method.
     pub fn method(&self) -> &Method {
         &self.method

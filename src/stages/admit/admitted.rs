@@ -2,7 +2,8 @@
 
 use crate::model::{ClientId, Endpoint, RouteId};
 use crate::stages::accept::Head;
-use crate::state::ExchangePermit;
+use crate::state::{ExchangePermit, Standing};
+use std::borrow::Cow;
 
 /// An admitted request. Only `admit` makes it. Dropping it gives its permits back.
 #[derive(Debug)]
@@ -11,26 +12,39 @@ pub struct Admitted {
     route: RouteId,
     route_index: usize,
     endpoint: Endpoint,
+    upstream_path: Cow<'static, str>,
     client: ClientId,
+    requests: Option<Standing>,
     permit: ExchangePermit,
+}
+
+/// What routing found out about a request.
+#[derive(Debug)]
+pub(in crate::stages::admit) struct Destination {
+    pub route: RouteId,
+    pub route_index: usize,
+    pub endpoint: Endpoint,
+    pub upstream_path: Cow<'static, str>,
 }
 
 impl Admitted {
     pub(in crate::stages::admit) fn new(
         head: Head,
-        route: RouteId,
-        route_index: usize,
-        endpoint: Endpoint,
+        destination: Destination,
         client: ClientId,
+        requests: Option<Standing>,
         permit: ExchangePermit,
     ) -> Self {
-        Self { head, route, route_index, endpoint, client, permit }
+        let Destination { route, route_index, endpoint, upstream_path } = destination;
+        Self { head, route, route_index, endpoint, upstream_path, client, requests, permit }
     }
 
     /// An admitted request made by hand, for tests of later stages.
     #[cfg(test)]
     pub(crate) fn for_tests(head: Head, endpoint: Endpoint) -> Self {
-        Self::new(head, RouteId::new("test"), 0, endpoint, ClientId::anonymous(), ExchangePermit::unlimited())
+        let upstream_path = super::routes::default_upstream_path(endpoint).into();
+        let destination = Destination { route: RouteId::new("test"), route_index: 0, endpoint, upstream_path };
+        Self::new(head, destination, ClientId::anonymous(), None, ExchangePermit::unlimited())
     }
 
     /// The request's head.
@@ -51,6 +65,17 @@ impl Admitted {
     /// What it asks for.
     pub fn endpoint(&self) -> Endpoint {
         self.endpoint
+    }
+
+    /// The path to ask an upstream for, percent-encoded: `/v1/…` for providers, `/` for agents. The upstream's own base path
+    /// goes before it.
+    pub fn upstream_path(&self) -> &str {
+        &self.upstream_path
+    }
+
+    /// What is left of the client's tightest request rate; `None` where it has none.
+    pub fn request_standing(&self) -> Option<Standing> {
+        self.requests
     }
 
     /// Who asks.
