@@ -174,10 +174,16 @@ fn cors_is_off_unless_listed_and_never_a_wildcard() {
 }
 
 #[test]
-fn personal_data_in_an_agents_answer_is_replaced() {
-    let mock = Mock::always(Reply::json(200, &json!({"reply": "Write to jane.roe@mail-host.net."})));
+fn secret_in_an_agents_answer_is_replaced() {
+    let secret = ["AKIA", "IOSFODNN7EXAMPLQ"].concat();
+    let mock = Mock::always(Reply::json(200, &json!({"reply": format!("The key is {secret}."), "n": [1.0, 2]})));
     let gateway = Gateway::start(&agent(&mock, ""));
-    let answer = ask(&gateway, &json!({"message": "whom do I write to?"}));
+    let answer = ask(&gateway, &json!({"message": "which key do I use?"}));
     assert_eq!(answer.status, 200, "{}", answer.text());
-    assert!(!answer.text().contains("jane.roe"), "{}", answer.text());
+    assert!(!answer.text().contains(&secret), "{}", answer.text());
+    assert!(
+        answer.json()["reply"].as_str().is_some_and(|reply| reply.starts_with("The key is [")),
+        "{}",
+        answer.text()
+    );
 }

@@ -56,6 +56,24 @@ fn attacks() -> Vec<(&'static str, &'static str, Value)> {
             "metadata",
             json!({"model": "gpt-4o-mini", "messages": user, "metadata": {"note": ATTACK}}),
         ),
+        (
+            "/v1/chat/completions",
+            "tool definition",
+            json!({"model": "gpt-4o-mini", "messages": user, "tools": [
+                {"type": "function", "function": {"name": "fetch", "description": ATTACK, "parameters": {"type": "object"}}}]}),
+        ),
+        (
+            "/v1/chat/completions",
+            "tool definition, in its schema",
+            json!({"model": "gpt-4o-mini", "messages": user, "tools": [{"type": "function", "function": {"name": "fetch",
+                "parameters": {"type": "object", "properties": {"url": {"type": "string", "description": ATTACK}}}}}]}),
+        ),
+        (
+            "/v1/responses",
+            "tool definition",
+            json!({"model": "gpt-4o-mini", "input": "hello", "tools": [
+                {"type": "function", "name": "fetch", "description": ATTACK, "parameters": {"type": "object"}}]}),
+        ),
         ("/v1/completions", "user", json!({"model": "gpt-3.5-turbo-instruct", "prompt": ATTACK})),
         ("/v1/completions", "user, a list", json!({"model": "gpt-3.5-turbo-instruct", "prompt": ["hi", ATTACK]})),
         ("/v1/responses", "user", json!({"model": "gpt-4o-mini", "input": ATTACK})),
@@ -94,6 +112,11 @@ fn attacks() -> Vec<(&'static str, &'static str, Value)> {
             (path, "tool result", claude(claude_tool_result(json!(ATTACK)))),
             (path, "tool result, a part", claude(claude_tool_result(text(ATTACK)))),
             (path, "document", claude(claude_document.clone())),
+            (path, "tool definition", {
+                let mut body = claude(user.clone());
+                body["tools"] = json!([{"name": "fetch", "description": ATTACK, "input_schema": {"type": "object"}}]);
+                body
+            }),
             (path, "unknown field", {
                 let mut body = claude(user.clone());
                 body["a_field_of_tomorrow"] = json!(ATTACK);

@@ -102,6 +102,19 @@ fn cookies_forwarding_headers_and_hop_by_hop_headers_stay_here() {
 }
 
 #[test]
+fn credentials_in_the_query_stay_here() {
+    let mock = Mock::provider();
+    let gateway = Gateway::start(&Config::new(&mock));
+    for query in ["key=s3cr3t", "beta=true&api_key=s3cr3t", "k%65y=s3cr3t"] {
+        let path = format!("/v1/chat/completions?{query}");
+        gateway.send(&Request::post(&path).json(&chat("hi")));
+    }
+    assert!(mock.seen().iter().all(|seen| !seen.text().contains("s3cr3t")), "a key in the query reached the upstream");
+    gateway.wait_for_records(3);
+    assert!(!gateway.output().contains("s3cr3t"), "a key in the query was written");
+}
+
+#[test]
 fn trace_context_goes_on_to_the_upstream() {
     let mock = Mock::provider();
     let gateway = Gateway::start(&Config::new(&mock));

@@ -80,7 +80,13 @@ fn admin_and_health_are_not_reachable_through_a_route() {
 fn admin_refuses_a_browser_that_was_lured_there() {
     let mock = Mock::provider();
     let gateway = Gateway::start(&Config::new(&mock));
-    let answer = gateway.admin("/status");
+    for host in ["evil.test", "127.0.0.1.evil.test", "localhost.evil.test"] {
+        let answer = gateway.send_to_admin(&Request::get("/status").host(host));
+        assert!((400..500).contains(&answer.status), "{host}: {}", answer.text());
+        assert!(!answer.text().contains("snapshot"), "{host}: {}", answer.text());
+    }
+    let answer =
+        gateway.send_to_admin(&Request::get("/status").host("localhost").header("origin", "https://evil.test"));
     assert!(answer.header("access-control-allow-origin").is_none(), "{}", answer.head);
     assert!(answer.header("x-content-type-options").is_some_and(|value| value == "nosniff"), "{}", answer.head);
 }

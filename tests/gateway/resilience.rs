@@ -173,14 +173,15 @@ fn slow_first_byte_is_504() {
 }
 
 #[test]
-fn error_inside_a_200_is_a_failure() {
+fn error_inside_a_200_is_a_failure_and_counts_against_the_upstream() {
     let inside = json!({"error": {"message": "scripted failure", "type": "server_error", "code": null}});
-    let first = Mock::always(Reply::json(200, &inside));
-    let second = Mock::provider();
-    let gateway = Gateway::start(&two(&first, &second, NO_RETRIES));
+    let mock = Mock::always(Reply::json(200, &inside));
+    let settings = "retries: { attempts: 0 }, circuit_breaker: { consecutive_failures: 1, open_for: 30s }";
+    let gateway = Gateway::start(&Config::new(&mock).upstream("mock", "openai", &mock, settings));
     let answer = gateway.send(&chat_request("hi"));
-    assert_eq!((answer.status, second.requests()), (200, 1), "{}", answer.text());
-    assert!(answer.text().contains("Hello"));
+    assert_eq!(answer.status, 502, "{}", answer.text());
+    assert!(!answer.text().contains("scripted failure"), "the upstream's words reached the client");
+    assert_eq!(breaker_of(&gateway, "mock"), "open");
 }
 
 #[test]

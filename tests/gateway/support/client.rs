@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 #[derive(Clone)]
 pub struct Request {
     method: &'static str,
+    host: &'static str,
     path: String,
     headers: Vec<(String, String)>,
     body: Option<Vec<u8>>,
@@ -17,7 +18,7 @@ pub struct Request {
 
 impl Request {
     pub fn new(method: &'static str, path: &str) -> Self {
-        Self { method, path: path.to_owned(), headers: Vec::new(), body: None }
+        Self { method, host: "gateway.test", path: path.to_owned(), headers: Vec::new(), body: None }
     }
 
     pub fn get(path: &str) -> Self {
@@ -26,6 +27,12 @@ impl Request {
 
     pub fn post(path: &str) -> Self {
         Self::new("POST", path)
+    }
+
+    /// Another `Host` than the usual one.
+    pub fn host(mut self, host: &'static str) -> Self {
+        self.host = host;
+        self
     }
 
     pub fn header(mut self, name: &str, value: &str) -> Self {
@@ -49,7 +56,7 @@ impl Request {
 
     /// The bytes on the wire.
     pub fn render(&self) -> Vec<u8> {
-        let mut text = format!("{} {} HTTP/1.1\r\nHost: gateway.test\r\n", self.method, self.path);
+        let mut text = format!("{} {} HTTP/1.1\r\nHost: {}\r\n", self.method, self.path, self.host);
         for (name, value) in &self.headers {
             text.push_str(&format!("{name}: {value}\r\n"));
         }

@@ -100,10 +100,15 @@ impl Gateway {
         connection.answer()
     }
 
-    /// `GET` on the admin listener.
+    /// `GET` on the admin listener, as an operator on this machine.
     pub fn admin(&self, path: &str) -> Answer {
+        self.send_to_admin(&Request::get(path).host("127.0.0.1"))
+    }
+
+    /// Sends a request to the admin listener.
+    pub fn send_to_admin(&self, request: &Request) -> Answer {
         let mut connection = Connection::open(self.addresses.admin);
-        connection.send(&Request::get(path).render());
+        connection.send(&request.render());
         connection.answer()
     }
 

@@ -81,9 +81,7 @@ impl Mock {
 
     /// Answers each endpoint with something that fits it.
     pub fn provider() -> Self {
-        Self::start(|seen, _| {
-            if seen.head.starts_with("POST /v1/messages ") { Reply::message("Hello") } else { Reply::chat("Hello") }
-        })
+        Self::start(|seen, _| Reply::of_endpoint(seen.head.split(' ').nth(1).unwrap_or_default()))
     }
 
     pub fn port(&self) -> u16 {

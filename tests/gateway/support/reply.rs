@@ -66,6 +66,37 @@ impl Reply {
         )
     }
 
+    /// An answer that fits the endpoint at this path.
+    pub fn of_endpoint(path: &str) -> Self {
+        let body = match path {
+            "/v1/messages" => return Self::message("Hello"),
+            "/v1/messages/count_tokens" => json!({"input_tokens": 10}),
+            "/v1/completions" => json!({
+                "id": "cmpl-1", "object": "text_completion", "created": 1, "model": "m",
+                "choices": [{"index": 0, "text": "Hello", "finish_reason": "stop", "logprobs": null}],
+                "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
+            }),
+            "/v1/responses" => json!({
+                "id": "resp_1", "object": "response", "created_at": 1, "model": "m", "status": "completed", "error": null,
+                "output": [{"id": "msg_1", "type": "message", "role": "assistant", "status": "completed",
+                    "content": [{"type": "output_text", "text": "Hello", "annotations": []}]}],
+                "usage": {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}
+            }),
+            "/v1/embeddings" => json!({
+                "object": "list", "model": "m", "data": [{"object": "embedding", "index": 0, "embedding": [0.5, -1.0]}],
+                "usage": {"prompt_tokens": 10, "total_tokens": 10}
+            }),
+            "/v1/moderations" => json!({
+                "id": "modr-1", "model": "m",
+                "results": [{"flagged": false, "categories": {"violence": false}, "category_scores": {"violence": 0.01}}]
+            }),
+            "/v1/models" => json!({"object": "list", "data": []}),
+            path if path.starts_with("/agents/") => json!({"reply": "Hello"}),
+            _ => return Self::chat("Hello"),
+        };
+        Self::json(200, &body)
+    }
+
     /// An answer of this status in OpenAI's error shape.
     pub fn error(status: u16) -> Self {
         Self::error_with(status, &[])

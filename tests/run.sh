@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# All checks, from the formatting to the official clients against the release binary. Needs Rust, a C compiler, Python 3.11
+# and Node 20; takes what else it needs from the registries of cargo, pip and npm.
+#   tests/run.sh
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+started=$SECONDS
+step=""
+begin() {
+    step=$1
+    printf '\n== %s\n' "$step"
+}
+# Says what failed; a run that stops in the middle must not look like one that ended.
+trap 'status=$?; if [ "$status" -ne 0 ]; then printf "\nFAILED at: %s (exit %s)\n" "$step" "$status"; fi' EXIT
+
+begin "format"
+cargo fmt --check
+
+begin "lints, warnings denied"
+cargo clippy --locked --all-targets -- -D warnings
+
+begin "unit and socket tests"
+if cargo nextest --version >/dev/null 2>&1; then
+    cargo nextest run --locked
+else
+    cargo test --locked --lib --bins --tests
+fi
+
+begin "tests in the documentation (proofs that an unsafe order of stages does not compile)"
+cargo test --locked --doc
+
+begin "release build"
+cargo build --release --locked --bin portcullis
+binary=${CARGO_TARGET_DIR:-target}/release/portcullis
+
+begin "every shipped configuration"
+# Those below deploy/ name secrets that only a deployment has: deploy/validate.sh loads them with stand-ins.
+mapfile -t configurations < <(git ls-files '*.yaml' ':!tests' ':!deploy' | xargs grep -lE '^listeners:' | sort)
+[ "${#configurations[@]}" -gt 0 ] || { echo "no configuration is shipped" >&2; exit 1; }
+for configuration in "${configurations[@]}"; do
+    echo "$configuration"
+    "$binary" check --config "$configuration"
+done
+
+begin "official clients against the release binary"
+tests/sdk/run.sh "$binary"
+
+skipped=()
+missing=()
+for tool in promtool kubectl systemd-analyze; do
+    command -v "$tool" >/dev/null || missing+=("$tool")
+done
+if [ "${#missing[@]}" -eq 0 ]; then
+    begin "deployment files"
+    PORTCULLIS=$binary deploy/validate.sh
+else
+    skipped+=("deploy/validate.sh (not installed: ${missing[*]})")
+fi
+
+if cargo deny --version >/dev/null 2>&1; then
+    begin "bans, licences, sources"
+    cargo deny --locked check bans licenses sources
+else
+    skipped+=("cargo deny (not installed)")
+fi
+
+step="summary"
+printf '\nPASSED in %s s' "$((SECONDS - started))"
+if [ "${#skipped[@]}" -gt 0 ]; then
+    printf '; skipped: %s' "$(IFS=,; echo "${skipped[*]}")"
+fi
+printf '\n'
