@@ -1,9 +1,11 @@
-//! Portcullis: a security gateway in front of LLM providers and agents.
+#![doc = include_str!("README.md")]
 
 pub mod admin;
 pub mod cli;
 pub mod config;
 pub mod model;
 pub mod observe;
+pub mod pipeline;
+pub mod snapshot;
 pub mod stages;
 pub mod state;

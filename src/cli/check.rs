@@ -13,7 +13,7 @@ const COULD_NOT_RUN: u8 = 2;
 /// Checks `gateway.yaml` and every file that it leads to. Faults go to standard error, the summary to standard output.
 /// Exit code: 0 clean, 1 faults found, 2 a file could not be read.
 pub fn run(gateway_yaml: &Path) -> ExitCode {
-    match verdict(gateway_yaml, &|name| std::env::var(name).ok()) {
+    match verdict(gateway_yaml, &config::process_environment) {
         Ok(summary) => {
             println!("{summary}");
             ExitCode::SUCCESS

@@ -83,6 +83,30 @@ pub(super) fn hash_of(base: &Path, files: &mut Vec<SourceFile>) -> [u8; 32] {
     hasher.finalize().into()
 }
 
+/// Largest file that a configuration is made of.
+const MAX_SOURCE_BYTES: u64 = 16 << 20;
+
+/// SHA-256 over the files of a configuration as they are now, with files that were added to the folder of policies or
+/// taken away from it: equal as long as loading again would read the same.
+pub fn fingerprint(files: &[SourceFile], policies_directory: &Path) -> [u8; 32] {
+    let mut paths: Vec<PathBuf> = files.iter().map(|file| file.path.clone()).collect();
+    if let Ok(mut listing) = list_yaml(policies_directory) {
+        paths.append(&mut listing.yaml);
+        paths.append(&mut listing.misnamed);
+    }
+    paths.sort();
+    paths.dedup();
+    let mut hasher = Sha256::new();
+    for path in paths {
+        hasher.update(path.as_os_str().as_encoded_bytes());
+        match read_bounded(&path, MAX_SOURCE_BYTES) {
+            Ok(content) => hasher.update(Sha256::digest(content)),
+            Err(error) => hasher.update(error.to_string()),
+        }
+    }
+    hasher.finalize().into()
+}
+
 /// What a directory of policies holds.
 #[derive(Debug, Default)]
 pub(super) struct Listing {

@@ -31,8 +31,15 @@ pub struct Loaded {
     pub packs: Vec<Pack>,
     /// Every file that was read, also schemas, certificates and files behind `${file:…}`; sorted.
     pub files: Vec<SourceFile>,
+    /// The folder that policies and packs were read from.
+    pub policies_directory: PathBuf,
     /// SHA-256 over the files' names (relative to the gateway file) and contents.
     pub hash: [u8; 32],
+}
+
+/// The process's environment, for [`load`]. A variable that is not Unicode counts as unset.
+pub fn process_environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// Loads `gateway.yaml`, the policies and packs beside it and every file that they name.
@@ -61,7 +68,14 @@ pub fn load(gateway_yaml: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result
     match read {
         Some(gateway) if load.faults.is_empty() => {
             let hash = hash_of(base, &mut load.files);
-            Ok(Loaded { gateway, policies: load.policies, packs: load.packs, files: load.files, hash })
+            Ok(Loaded {
+                gateway,
+                policies: load.policies,
+                packs: load.packs,
+                files: load.files,
+                policies_directory: directory.0,
+                hash,
+            })
         }
         _ => Err(Faults::new(load.faults)),
     }

@@ -38,5 +38,5 @@ mod upstreams;
 mod tests;
 
 pub use faults::{Fault, FaultKind, Faults, MAX_FAULTS, Place};
-pub use files::{ReadError, SourceFile, read_bounded};
-pub use load::{Loaded, load};
+pub use files::{ReadError, SourceFile, fingerprint, read_bounded};
+pub use load::{Loaded, load, process_environment};

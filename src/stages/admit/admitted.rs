@@ -83,8 +83,8 @@ impl Admitted {
         &self.client
     }
 
-    /// Gives up the head and the permit, which must live until the exchange ends.
-    pub(in crate::stages) fn into_parts(self) -> (Head, ExchangePermit) {
-        (self.head, self.permit)
+    /// Gives up the head, the path at the upstream, and the permit, which must live until the exchange ends.
+    pub(in crate::stages) fn into_parts(self) -> (Head, Cow<'static, str>, ExchangePermit) {
+        (self.head, self.upstream_path, self.permit)
     }
 }

@@ -4,6 +4,7 @@ use crate::model::{ByteCount, Endpoint};
 use crate::stages::accept::Head;
 use crate::state::ExchangePermit;
 use bytes::Bytes;
+use std::borrow::Cow;
 
 /// A request that may be sent to an upstream. Only `redact` makes it, and `upstream` takes nothing else.
 ///
@@ -27,7 +28,7 @@ use bytes::Bytes;
 #[derive(Debug)]
 pub struct Outbound {
     head: Head,
-    endpoint: Endpoint,
+    destination: Destination,
     body: Bytes,
     /// Given back when the exchange ends.
     permit: ExchangePermit,
@@ -35,23 +36,31 @@ pub struct Outbound {
     edits: u32,
 }
 
+/// What a request asks for, and where at an upstream.
+#[derive(Debug)]
+pub(in crate::stages::redact) struct Destination {
+    pub endpoint: Endpoint,
+    pub path: Cow<'static, str>,
+}
+
 impl Outbound {
     pub(in crate::stages::redact) fn new(
         head: Head,
-        endpoint: Endpoint,
+        destination: Destination,
         body: Bytes,
         permit: ExchangePermit,
         received: ByteCount,
         edits: u32,
     ) -> Self {
-        Self { head, endpoint, body, permit, received, edits }
+        Self { head, destination, body, permit, received, edits }
     }
 
     /// A request made by hand, for tests of `upstream`.
     #[cfg(test)]
     pub(crate) fn for_tests(head: Head, endpoint: Endpoint, body: &'static [u8]) -> Self {
         let received = ByteCount(u64::try_from(body.len()).unwrap_or(u64::MAX));
-        Self::new(head, endpoint, Bytes::from_static(body), ExchangePermit::unlimited(), received, 0)
+        let destination = Destination { endpoint, path: Cow::Owned(head.path().to_owned()) };
+        Self::new(head, destination, Bytes::from_static(body), ExchangePermit::unlimited(), received, 0)
     }
 
     /// The client's head; `upstream` strips credentials and hop-by-hop headers from it.
@@ -61,7 +70,12 @@ impl Outbound {
 
     /// What it asks for.
     pub fn endpoint(&self) -> Endpoint {
-        self.endpoint
+        self.destination.endpoint
+    }
+
+    /// The path at the upstream, below its base URL.
+    pub fn path(&self) -> &str {
+        &self.destination.path
     }
 
     /// The bytes to send.

@@ -1,6 +1,6 @@
 //! The last step before bytes leave: a cleared request towards an upstream, a judged answer towards a client.
 
-use super::outbound::{Deliverable, Outbound};
+use super::outbound::{Destination, Deliverable, Outbound};
 use super::splice::splice;
 use crate::model::{Action, ByteCount, Cause, Mode, Refusal, Stage};
 use crate::stages::decode::{AnswerFacts, Decoded, DecodedForm, RequestFacts, encode};
@@ -63,9 +63,10 @@ pub fn request(cleared: Cleared) -> Result<(Outbound, RequestLeft), Box<Unsendab
     match spliced {
         Ok(body) => {
             let endpoint = admitted.endpoint();
-            let (head, permit) = admitted.into_parts();
+            let (head, path, permit) = admitted.into_parts();
+            let destination = Destination { endpoint, path };
             let body = Bytes::from(body.into_bytes());
-            Ok((Outbound::new(head, endpoint, body, permit, received, count(edits)), left))
+            Ok((Outbound::new(head, destination, body, permit, received, count(edits)), left))
         }
         Err(error) => {
             let refusal = Refusal::new(Stage::Redact, Cause::Internal).detail(error.to_string());

@@ -83,7 +83,7 @@ pub(super) fn request(
     context: &SendContext<'_>,
 ) -> Result<Request<RequestBody>, Refusal> {
     let head = outbound.head();
-    let target = path_and_query(&address.base.path, head.path(), head.query())
+    let target = path_and_query(&address.base.path, outbound.path(), head.query())
         .ok_or_else(|| Refusal::new(Stage::Upstream, Cause::MalformedRequest).detail("path or query"))?;
     let mut request = Request::new(Full::new(outbound.body().clone()));
     *request.method_mut() = head.method().clone();

@@ -312,7 +312,7 @@ fn answer(reply: Reply, upstream: &Upstream, line: &Arc<Line>, terms: BodyTerms,
 }
 
 fn built_in_answer(outbound: &Outbound, upstream: &Upstream, terms: BodyTerms) -> Answer {
-    let made = demo::answer(outbound.endpoint(), outbound.head().path(), outbound.body());
+    let made = demo::answer(outbound.endpoint(), outbound.path(), outbound.body());
     Answer {
         status: made.status,
         headers: made.headers,

@@ -1,0 +1,454 @@
+//! One exchange from its first byte to its last: what it holds, and what is written of it.
+//!
+//! A `Life` ends once: by [`Life::end`] on every path of the pipeline, or by being dropped, which only a client that leaves (or
+//! a panic) can cause. Either way its record is written and its permits are given back.
+
+use super::Shared;
+use crate::model::{Action, Cause, Dialect, Outcome, Refusal, RequestId, Stage};
+use crate::observe::{
+    Attempt, AttemptFailure, Coverage as RecordedCoverage, Excerpt, Guards, Reason, Record, Side, Slot, SnapshotMark,
+    StreamEnd, ToolUse, Tokens, TraceContext,
+};
+use crate::snapshot::Snapshot;
+use crate::stages::accept::Head;
+use crate::stages::admit::{Admitted, TokenReservation};
+use crate::stages::decode::{AnswerFacts, Coverage, Decoded, Exchange, Usage};
+use crate::stages::inspect::GuardReport;
+use crate::stages::policy::Verdict;
+use crate::stages::upstream;
+use crate::state::ExchangePermit;
+use http::HeaderMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Bytes of English text per token, for the estimate where a provider says nothing. OpenAI's help pages give "about four
+/// characters".
+const BYTES_PER_TOKEN: u64 = 4;
+
+/// Tokens reserved for an answer whose request sets no limit.
+const DEFAULT_OUTPUT_TOKENS: u64 = 1_024;
+
+/// One exchange under way.
+pub(super) struct Life {
+    pub(super) shared: Arc<Shared>,
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) id: RequestId,
+    pub(super) dialect: Dialect,
+    pub(super) policy: Option<PolicyId>,
+    began: Instant,
+    slot: Option<Slot>,
+    permit: Option<ExchangePermit>,
+    reservation: Option<TokenReservation>,
+    rates: Option<RateHeaders>,
+    /// Bytes of text in the answer, for the estimate.
+    answered_text: u64,
+    usage: Option<Usage>,
+    /// How the exchange ends if it is dropped from here on.
+    if_dropped: Outcome,
+}
+
+impl Life {
+    pub(super) fn new(shared: Arc<Shared>, id: RequestId, dialect: Dialect, slot: Slot) -> Self {
+        let snapshot = shared.snapshot();
+        let mark = SnapshotMark { number: snapshot.number, hash: Arc::clone(&snapshot.hash_prefix) };
+        let mut life = Self {
+            shared,
+            snapshot,
+            id,
+            dialect,
+            policy: None,
+            began: Instant::now(),
+            slot: Some(slot),
+            permit: None,
+            reservation: None,
+            rates: None,
+            answered_text: 0,
+            usage: None,
+            if_dropped: Outcome { cause: Cause::ClientLeft, stage: Stage::Accept },
+        };
+        life.write(|record| record.snapshot = Some(mark));
+        life
+    }
+
+    /// Changes the record.
+    pub(super) fn write(&mut self, change: impl FnOnce(&mut Record)) {
+        if let Some(record) = self.slot.as_mut().and_then(Slot::record_mut) {
+            change(record);
+        }
+    }
+
+    /// Time since the exchange began.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// How long the inspection of one body or event may take.
+    pub(super) fn inspection_time(&self) -> Duration {
+        self.snapshot.written.limits.inspection_time
+    }
+
+    /// Longest event of a stream.
+    pub(super) fn event_bytes(&self) -> usize {
+        usize::try_from(self.snapshot.written.limits.event_bytes).unwrap_or(usize::MAX)
+    }
+
+    /// Longest answer that is read whole.
+    pub(super) fn response_body_bytes(&self) -> usize {
+        usize::try_from(self.snapshot.written.limits.response_body_bytes).unwrap_or(usize::MAX)
+    }
+
+    /// A number that differs from exchange to exchange.
+    pub(super) fn jitter_seed(&self) -> u64 {
+        let tail = self.id.as_str().bytes().rev().take(12);
+        tail.fold(0, |seed, byte| (seed << 5) ^ u64::from(byte))
+    }
+
+    /// Says where the exchange is, for the record of a client that leaves now.
+    pub(super) fn at(&mut self, stage: Stage) {
+        self.if_dropped.stage = stage;
+    }
+
+    pub(super) fn note_admitted(&mut self, admitted: &Admitted) {
+        let elapsed = self.elapsed();
+        self.dialect = admitted.endpoint().dialect();
+        let dialect = self.dialect;
+        self.write(|record| {
+            record.client = Some(admitted.client().clone());
+            record.route = Some(admitted.route().clone());
+            record.endpoint = Some(admitted.endpoint());
+            record.dialect = Some(dialect);
+            record.timings.admit = Some(elapsed);
+        });
+    }
+
+    /// Keeps the path of a request that no endpoint took.
+    pub(super) fn note_unadmitted(&mut self, head: &Head) {
+        self.write(|record| record.refuse_path(head.path()));
+    }
+
+    pub(super) fn note_exchange(&mut self, exchange: &Exchange) {
+        let facts = exchange.facts();
+        let received = as_u64(exchange.body().len());
+        self.write(|record| {
+            record.model = facts.model.as_ref().map(|model| Excerpt::of(model.expose()));
+            record.stream = facts.stream;
+            record.bytes.received = received;
+            record.request.coverage = Some(coverage(facts.coverage, received));
+        });
+    }
+
+    /// Reserves the tokens that this request may cost: its text, and the longest answer it asks for.
+    pub(super) fn reserve_tokens(&mut self, exchange: &Exchange) -> Result<(), Refusal> {
+        let input = exchange.facts().coverage.inspected / BYTES_PER_TOKEN;
+        let output = match exchange.admitted().endpoint() {
+            Endpoint::Embeddings | Endpoint::Moderations | Endpoint::CountTokens => 0,
+            _ => exchange.facts().max_tokens.unwrap_or(DEFAULT_OUTPUT_TOKENS),
+        };
+        let client = exchange.admitted().client();
+        let now = Instant::now();
+        let estimate = input.saturating_add(output);
+        self.reservation = Some(self.snapshot.admission.reserve_tokens(client, estimate, &self.shared.counters, now)?);
+        Ok(())
+    }
+
+    pub(super) fn hold_permit(&mut self, permit: ExchangePermit) {
+        self.permit = Some(permit);
+    }
+
+    pub(super) fn note_request_verdict(&mut self, verdict: &Verdict, spent: Duration) {
+        self.write(|record| {
+            record.policy = Some(verdict.policy.clone());
+            record.mode = Some(verdict.mode);
+            add_verdict(&mut record.request, verdict);
+            add_inspection(record, spent);
+        });
+    }
+
+    pub(super) fn note_answer_verdict(&mut self, verdict: &Verdict, spent: Duration) {
+        self.write(|record| {
+            add_verdict(&mut record.answer, verdict);
+            add_inspection(record, spent);
+        });
+    }
+
+    pub(super) fn note_attempts(&mut self, attempts: &[upstream::Attempt], sent_after: Duration, body: usize) {
+        self.write(|record| {
+            for attempt in attempts {
+                record.attempts.push(Attempt {
+                    upstream: attempt.upstream.clone(),
+                    status: attempt.status,
+                    failure: attempt.failure,
+                    started_after: sent_after.saturating_add(attempt.started_after),
+                    elapsed: attempt.elapsed,
+                });
+                record.bytes.forwarded = record.bytes.forwarded.saturating_add(as_u64(body));
+            }
+        });
+    }
+
+    /// Notes what a part of an answer says of itself: usage, model, tool calls.
+    pub(super) fn note_answer(&mut self, decoded: &Decoded) {
+        let facts = decoded.facts();
+        self.usage = merged(self.usage, facts.usage);
+        let body = decoded.body();
+        let text: usize = facts.segments.iter().map(|segment| segment.raw.len()).sum();
+        self.answered_text = self.answered_text.saturating_add(as_u64(text));
+        let received = as_u64(body.len());
+        let tools = self.tools_of(facts, body);
+        self.write(|record| {
+            record.bytes.answered = record.bytes.answered.saturating_add(received);
+            add_coverage(&mut record.answer.coverage, coverage(facts.coverage, received));
+            if let Some(id) = &facts.id {
+                record.upstream_id.get_or_insert_with(|| Excerpt::of(id.expose()));
+            }
+            if let Some(model) = &facts.model {
+                record.answer_model.get_or_insert_with(|| Excerpt::of(model.expose()));
+            }
+            if facts.finish_reason.is_some() {
+                record.finish_reason = facts.finish_reason;
+            }
+            for tool in tools {
+                record.tool_calls.push(tool);
+            }
+        });
+    }
+
+    fn tools_of(&self, facts: &AnswerFacts, body: &str) -> Vec<ToolUse> {
+        facts
+            .tool_calls
+            .iter()
+            .map(|call| {
+                let arguments: String =
+                    call.arguments.iter().filter_map(|&index| facts.segments.get(index)).map(|segment| segment.text(body)).collect();
+                let arguments = (!arguments.is_empty()).then(|| Excerpt::of(&self.snapshot.inspector.redact_for_log(&arguments)));
+                ToolUse { name: Excerpt::of(&self.snapshot.inspector.redact_for_log(call.name.expose())), arguments }
+            })
+            .collect()
+    }
+
+    pub(super) fn note_delivery(&mut self, bytes: usize, edits: u32) {
+        let elapsed = self.elapsed();
+        self.write(|record| {
+            record.bytes.delivered = record.bytes.delivered.saturating_add(as_u64(bytes));
+            record.answer.edits = record.answer.edits.saturating_add(edits);
+            record.timings.first_delivered.get_or_insert(elapsed);
+        });
+    }
+
+    pub(super) fn note_outbound(&mut self, outbound: &Outbound) {
+        let edits = outbound.edits();
+        self.write(|record| record.request.edits = edits);
+    }
+
+    pub(super) fn note_answer_head(&mut self, answer: &Answer) {
+        let elapsed = self.elapsed();
+        self.write(|record| {
+            record.upstream = Some(answer.upstream.clone());
+            record.provider = Some(answer.provider.name());
+            record.demo = answer.is_demo;
+            record.timings.first_byte = Some(elapsed);
+        });
+    }
+
+    pub(super) fn note_status(&mut self, status: u16) {
+        self.write(|record| record.status = Some(status));
+    }
+
+    /// The trace context for the upstream, where traces are on.
+    pub(super) fn traceparent(&self) -> Option<HeaderValue> {
+        let trace = self.slot.as_ref().and_then(|slot| slot.record()).and_then(|record| record.trace);
+        trace.and_then(|trace| HeaderValue::try_from(trace.attempt_header(0)).ok())
+    }
+
+    /// Adds what every answer carries: our id, the security headers, the rates where they are tighter than the upstream's.
+    pub(super) fn add_headers(&self, headers: &mut HeaderMap) {
+        if let Ok(id) = HeaderValue::from_str(self.id.as_str()) {
+            if self.dialect == Dialect::Anthropic {
+                headers.insert(HeaderName::from_static("request-id"), id.clone());
+            }
+            headers.insert(HeaderName::from_static("x-request-id"), id);
+        }
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if let Some(rates) = &self.rates {
+            rates.apply(headers);
+        }
+    }
+
+    /// Notes a refusal's cause, detail and effect on the caller's address.
+    pub(super) fn note_refusal(&mut self, refusal: &Refusal) {
+        let detail = refusal.detail.as_deref().map(Excerpt::of);
+        self.write(|record| record.detail = detail);
+    }
+
+    /// Ends the exchange: settles the tokens, writes the record, gives the permits back.
+    pub(super) fn end(mut self, outcome: Outcome, status: u16) {
+        self.write(|record| record.status = Some(status));
+        self.close(outcome);
+    }
+
+    /// Ends a stream: as [`Life::end`], with how the stream ended.
+    pub(super) fn end_stream(mut self, outcome: Outcome, end: StreamEnd) {
+        self.write(|record| record.stream_end = Some(end));
+        self.close(outcome);
+    }
+
+    fn close(&mut self, outcome: Outcome) {
+        let Some(mut slot) = self.slot.take() else { return };
+        let elapsed = self.began.elapsed();
+        if let Some(record) = slot.record_mut() {
+            record.outcome = Some(outcome);
+            record.timings.total = Some(elapsed);
+            record.tokens = self.settle(record.request.coverage, outcome.cause);
+        }
+        self.permit = None;
+        slot.finish();
+    }
+
+    /// Charges what the answer cost. Where no provider said, the estimate stands and is marked; a request that reached
+    /// no upstream costs nothing.
+    fn settle(&mut self, request: Option<RecordedCoverage>, cause: Cause) -> Option<Tokens> {
+        let reservation = self.reservation.take();
+        let tokens = match (self.usage, cause) {
+            (Some(usage), _) => {
+                Some(Tokens { input: usage.input_tokens, output: usage.output_tokens, estimated: false })
+            }
+            (None, Cause::Answered | Cause::AnswerBlocked | Cause::UpstreamTruncated | Cause::ClientLeft)
+                if self.answered_text > 0 =>
+            {
+                Some(Tokens {
+                    input: request.map_or(0, |coverage| coverage.inspected) / BYTES_PER_TOKEN,
+                    output: self.answered_text / BYTES_PER_TOKEN,
+                    estimated: true,
+                })
+            }
+            (None, _) => None,
+        };
+        if let Some(reservation) = reservation {
+            let spent = tokens.map_or(0, |tokens| tokens.input.saturating_add(tokens.output));
+            reservation.settle(spent, Instant::now());
+        }
+        tokens
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        if self.slot.is_none() {
+            return;
+        }
+        let outcome = if std::thread::panicking() {
+            Outcome { cause: Cause::Internal, stage: self.if_dropped.stage }
+        } else {
+            self.if_dropped
+        };
+        self.close(outcome);
+    }
+}
+
+/// What a record takes from a head.
+pub(super) fn fill_head(record: &mut Record, head: &Head, trace: Option<TraceContext>) {
+    record.listener = Some(head.listener());
+    record.peer = Some(head.peer());
+    record.user_agent = header(head.headers(), "user-agent").map(Excerpt::of);
+    record.method = Some(Excerpt::of(head.method().as_str()));
+    record.sdk_retries = header(head.headers(), "x-stainless-retry-count").and_then(|text| text.parse().ok());
+    record.trace = trace;
+}
+
+/// What a record takes from a request that never had a head.
+pub(super) fn fill_refused(record: &mut Record, refused: &Refused) {
+    record.listener = Some(refused.listener);
+    record.peer = Some(refused.peer);
+    record.user_agent = refused.user_agent.as_ref().map(|agent| Excerpt::of(agent.expose()));
+    record.method = refused.method.as_ref().map(|method| Excerpt::of(method.expose()));
+    if let Some(path) = &refused.path {
+        record.refuse_path(path.expose());
+    }
+}
+
+/// A header's value as text, where it is text and stands once.
+pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn as_u64(len: usize) -> u64 {
+    u64::try_from(len).unwrap_or(u64::MAX)
+}
+
+/// Anthropic says the prompt's tokens at a stream's start and the answer's at its end; the later figure counts.
+fn merged(before: Option<Usage>, now: Option<Usage>) -> Option<Usage> {
+    match (before, now) {
+        (Some(before), Some(now)) => Some(Usage {
+            input_tokens: before.input_tokens.max(now.input_tokens),
+            output_tokens: before.output_tokens.max(now.output_tokens),
+        }),
+        (before, now) => now.or(before),
+    }
+}
+
+fn coverage(coverage: Coverage, body: u64) -> RecordedCoverage {
+    RecordedCoverage {
+        body,
+        inspected: coverage.inspected,
+        structure: coverage.structure,
+        media: coverage.media,
+    }
+}
+
+fn add_coverage(total: &mut Option<RecordedCoverage>, part: RecordedCoverage) {
+    let total = total.get_or_insert_default();
+    total.body = total.body.saturating_add(part.body);
+    total.inspected = total.inspected.saturating_add(part.inspected);
+    total.structure = total.structure.saturating_add(part.structure);
+    total.media = total.media.saturating_add(part.media);
+}
+
+fn add_inspection(record: &mut Record, spent: Duration) {
+    let total = record.timings.inspect.get_or_insert_default();
+    *total = total.saturating_add(spent);
+}
+
+fn add_verdict(side: &mut Side, verdict: &Verdict) {
+    side.verdict = Some(side.verdict.map_or(verdict.action, |before| before.max(verdict.action)));
+    for reason in &verdict.reasons {
+        let same = side.reasons.as_mut_slice().iter_mut().find(|known| {
+            known.rule == reason.rule && known.finding == reason.finding && known.origin == reason.origin && known.action == reason.action
+        });
+        match same {
+            Some(known) => {
+                known.count = known.count.saturating_add(reason.count);
+                known.score = known.score.max(reason.score);
+            }
+            None => side.reasons.push(Reason {
+                rule: reason.rule.clone(),
+                finding: reason.finding.clone(),
+                category: reason.category,
+                origin: reason.origin,
+                action: reason.action,
+                count: reason.count,
+                score: reason.score,
+            }),
+        }
+    }
+    add_guards(&mut side.guards, &verdict.guards);
+}
+
+fn add_guards(total: &mut Guards, part: &GuardReport) {
+    for &guard in &part.ran {
+        if !total.ran.as_slice().contains(&guard) {
+            total.ran.push(guard);
+        }
+    }
+    for &skip in &part.skipped {
+        if !total.skipped.as_slice().contains(&skip) {
+            total.skipped.push(skip);
+        }
+    }
+    for &failure in &part.failed {
+        if !total.failed.as_slice().contains(&failure) {
+            total.failed.push(failure);
+        }
+    }
+    total.scanned_bytes = total.scanned_bytes.saturating_add(part.scanned_bytes);
+    total.cached_bytes = total.cached_bytes.saturating_add(part.cached_bytes);
+}

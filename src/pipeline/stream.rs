@@ -1,0 +1,216 @@
+//! A streamed answer on its way to the client. Polling it polls the upstream, so that backpressure and a client that leaves
+//! reach the upstream at once; nothing runs beside it.
+
+use super::ANSWERED;
+use super::answer::{Answered, refusal_of_answer, refusal_of_fault};
+use super::life::Life;
+use crate::config::settings::ToolPolicy;
+use crate::model::{Cause, Endpoint, Outcome, Refusal, Stage};
+use crate::observe::StreamEnd as RecordedEnd;
+use crate::stages::decode::render::StreamEnding;
+use crate::stages::decode::{Decoded, StreamDecoder, StreamEnd, StreamLimits};
+use crate::stages::inspect::{Examined, StreamInspector, TimeBudget};
+use crate::stages::policy::CompiledPolicy;
+use crate::stages::redact;
+use crate::stages::upstream::{AnswerBody, BodyFault, FailureKind};
+use bytes::{Bytes, BytesMut};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+/// The stream of deliverables of one answer.
+pub(super) struct DeliveredStream {
+    /// `None` once the exchange has ended and its record is written.
+    life: Option<Life>,
+    /// `None` once the upstream was dropped or has ended.
+    upstream: Option<AnswerBody>,
+    decoder: StreamDecoder,
+    inspector: StreamInspector,
+    policy: Arc<CompiledPolicy>,
+    tools: ToolPolicy,
+    /// Resolves when a shutdown's deadline has passed and streams must end now.
+    deadline: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// Events of one chunk; kept for its capacity.
+    events: Vec<Decoded>,
+    /// Whether the upstream sent an error inside its stream.
+    saw_error: bool,
+}
+
+/// Why a stream ends before the upstream's own end.
+struct Cut {
+    outcome: Outcome,
+    recorded: RecordedEnd,
+    ending: StreamEnding,
+}
+
+impl DeliveredStream {
+    pub(super) fn new(life: Life, answered: Answered) -> Self {
+        let limits = StreamLimits { event_bytes: life.event_bytes(), json: life.snapshot.json_limits() };
+        Self {
+            upstream: Some(answered.answer.body),
+            decoder: StreamDecoder::new(answered.endpoint, limits, answered.swallow_usage),
+            inspector: StreamInspector::new(Arc::clone(&life.snapshot.inspector)),
+            policy: answered.policy,
+            tools: answered.tools,
+            deadline: life.shared.streams_must_end(),
+            events: Vec::new(),
+            saw_error: false,
+            life: Some(life),
+        }
+    }
+
+    /// The next bytes for the client, never none of them; `None` after the last.
+    pub(super) fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        loop {
+            let Some(upstream) = self.upstream.as_mut() else { return Poll::Ready(None) };
+            let mut out = BytesMut::new();
+            let passed = match upstream.poll_chunk(cx) {
+                Poll::Ready(Some(Ok(chunk))) => self.pass(&chunk, &mut out),
+                Poll::Ready(Some(Err(fault))) => Err(broken(fault)),
+                Poll::Ready(None) => self.ended(),
+                Poll::Pending => match self.deadline.as_mut().poll(cx) {
+                    Poll::Ready(()) if self.life.is_some() => Err(drained()),
+                    _ => return Poll::Pending,
+                },
+            };
+            if let Err(cut) = passed {
+                self.cut(cut, &mut out);
+            }
+            if !out.is_empty() {
+                return Poll::Ready(Some(out.freeze()));
+            }
+        }
+    }
+
+    /// Decodes, inspects and judges one chunk of the upstream.
+    fn pass(&mut self, chunk: &[u8], out: &mut BytesMut) -> Result<(), Cut> {
+        let mut events = std::mem::take(&mut self.events);
+        let decoded = self.decoder.push(chunk, &mut events);
+        for event in events.drain(..) {
+            self.deliver(event, out)?;
+        }
+        self.events = events;
+        decoded.map_err(|fault| invalid(&refusal_of_answer(&fault)))
+    }
+
+    /// Inspects one event, and writes what may go out of it and of those that were held.
+    fn deliver(&mut self, event: Decoded, out: &mut BytesMut) -> Result<(), Cut> {
+        let Some(life) = self.life.as_mut() else {
+            // The decoder lets nothing pass after the end marker; if it ever does, it goes nowhere.
+            return Ok(());
+        };
+        life.note_answer(&event);
+        let ends = event.facts().ends_stream;
+        self.saw_error |= event.facts().is_error;
+        let began = Instant::now();
+        let budget = TimeBudget { deadline: began + life.inspection_time(), now: &Instant::now };
+        for examined in self.inspector.push(event, &self.tools, &budget) {
+            self.release(examined, began, out)?;
+        }
+        if ends {
+            for examined in self.inspector.finish(&self.tools, &budget) {
+                self.release(examined, began, out)?;
+            }
+            self.complete();
+        }
+        Ok(())
+    }
+
+    fn release(&mut self, examined: Examined, began: Instant, out: &mut BytesMut) -> Result<(), Cut> {
+        let Some(life) = self.life.as_mut() else { return Ok(()) };
+        let judged = self.policy.judge(examined);
+        life.note_answer_verdict(judged.verdict(), began.elapsed());
+        match redact::answer(judged) {
+            Ok((deliverable, _)) => {
+                let edits = deliverable.edits();
+                let bytes = deliverable.into_bytes();
+                life.note_delivery(bytes.len(), edits);
+                self.decoder.delivered();
+                out.extend_from_slice(&bytes);
+                Ok(())
+            }
+            Err(withheld) => Err(Cut {
+                outcome: Outcome { cause: withheld.cause, stage: Stage::Policy },
+                recorded: RecordedEnd::Cut,
+                ending: StreamEnding::Withheld,
+            }),
+        }
+    }
+
+    /// The upstream's own end marker was judged: the exchange is over, before its last bytes go out.
+    fn complete(&mut self) {
+        let (outcome, recorded) = if self.saw_error {
+            (Outcome { cause: Cause::UpstreamFailed, stage: Stage::Upstream }, RecordedEnd::UpstreamError)
+        } else {
+            (ANSWERED, RecordedEnd::Complete)
+        };
+        if let Some(upstream) = self.upstream.as_mut() {
+            if self.saw_error { upstream.failed(FailureKind::ErrorInside) } else { upstream.succeeded() }
+        }
+        if let Some(life) = self.life.take() {
+            life.end_stream(outcome, recorded);
+        }
+    }
+
+    /// The upstream closed.
+    fn ended(&mut self) -> Result<(), Cut> {
+        if self.life.is_some() && self.saw_error {
+            // OpenAI ends a stream after an error event without `[DONE]`.
+            self.complete();
+        }
+        if self.life.is_some() && self.decoder.finish() == StreamEnd::Truncated {
+            return Err(truncated());
+        }
+        self.complete();
+        self.upstream = None;
+        Ok(())
+    }
+
+    /// Ends the stream for the client in its dialect, and drops the upstream at once.
+    fn cut(&mut self, cut: Cut, out: &mut BytesMut) {
+        if let Some(mut upstream) = self.upstream.take() {
+            match cut.recorded {
+                RecordedEnd::Truncated => upstream.failed(FailureKind::Truncated),
+                RecordedEnd::UpstreamError => upstream.failed(FailureKind::Invalid),
+                // A stall was told to the breaker where it was seen; the others are not the upstream's doing.
+                RecordedEnd::Complete
+                | RecordedEnd::Cut
+                | RecordedEnd::TimedOut
+                | RecordedEnd::ClientLeft
+                | RecordedEnd::Drained => {}
+            }
+        }
+        let Some(mut life) = self.life.take() else { return };
+        let last = self.decoder.terminal(&cut.ending);
+        life.note_delivery(last.len(), 0);
+        out.extend_from_slice(&last);
+        if let StreamEnding::Error(refusal) = &cut.ending {
+            life.note_refusal(refusal);
+        }
+        life.end_stream(cut.outcome, cut.recorded);
+    }
+}
+
+fn error(refusal: Refusal, recorded: RecordedEnd) -> Cut {
+    Cut { outcome: refusal.outcome, recorded, ending: StreamEnding::Error(refusal) }
+}
+
+fn truncated() -> Cut {
+    error(Refusal::new(Stage::Upstream, Cause::UpstreamTruncated), RecordedEnd::Truncated)
+}
+
+fn invalid(refusal: &Refusal) -> Cut {
+    error(refusal.clone(), RecordedEnd::UpstreamError)
+}
+
+fn drained() -> Cut {
+    error(Refusal::new(Stage::Deliver, Cause::Draining), RecordedEnd::Drained)
+}
+
+fn broken(fault: BodyFault) -> Cut {
+    let refusal = refusal_of_fault(fault);
+    let recorded = if refusal.outcome.cause == Cause::UpstreamTimeout { RecordedEnd::TimedOut } else { RecordedEnd::Truncated };
+    error(refusal, recorded)
+}
