@@ -1,6 +1,6 @@
 //! The YAML as written; the only door to settings (YAML, environment, files).
 //!
-//! [`load`] reads `gateway.yaml` and the policies and packs beside it, and either returns all of it, checked, or all that is
+//! [`load()`] reads `gateway.yaml` and the policies and packs beside it, and either returns all of it, checked, or all that is
 //! wrong with it: every fault of every file at once, with file, line, column and a hint. It must never guess what an operator
 //! meant, accept a key that nothing reads, or show a secret.
 //!

@@ -7,9 +7,10 @@ use super::reader::{Fields, Reader};
 use super::settings::{Pack, Signature, SignatureView};
 use super::tree::{Node, Value};
 use crate::model::RuleId;
+use regex_automata::meta;
 
-/// Largest compiled form of one pattern, in bytes. Ordinary signatures take a few KiB.
-const MAX_COMPILED_BYTES: usize = 1 << 20;
+/// Largest compiled form of one pattern, in bytes: what `inspect` allows. Ordinary signatures take some tens of KiB.
+const MAX_COMPILED_BYTES: usize = 2 << 20;
 
 /// Longest pattern as written, in bytes.
 const MAX_PATTERN_BYTES: usize = 4_096;
@@ -52,7 +53,11 @@ fn read_signature(r: &mut Reader<'_>, node: &Node, ids: &mut Vec<(RuleId, Place)
         r.word(n, what, &[("raw", SignatureView::Raw), ("normalised", SignatureView::Normalised)])
     });
     let patterns = f.need(r, "patterns").map(|n| read_patterns(r, n));
-    let origins = f.or("origins", Vec::new(), |n, what| Some(read_origins(r, n, what)));
+    let origins = f.or("origins", Vec::new(), |n, what| match &n.value {
+        // Packs are maintained as a table with the same keys throughout; in them an empty list says "all".
+        Value::List(items) if items.is_empty() => None,
+        _ => Some(read_origins(r, n, what)),
+    });
     let references = f.or("references", Vec::new(), |n, what| Some(texts(r, n, what)));
     let examples = f.need(r, "examples").and_then(|n| read_examples(r, n));
     f.finish(r);
@@ -123,9 +128,11 @@ fn mistake_in(pattern: &str) -> Option<(Option<usize>, String)> {
     if pattern.len() > MAX_PATTERN_BYTES {
         return Some((None, format!("it is longer than {MAX_PATTERN_BYTES} bytes")));
     }
+    let wide = is_wide(pattern);
     let parsed = regex_syntax::ParserBuilder::new()
         .case_insensitive(true)
-        .utf8(false)
+        .unicode(wide)
+        .utf8(wide)
         .nest_limit(MAX_PATTERN_DEPTH)
         .build()
         .parse(pattern);
@@ -143,18 +150,20 @@ fn mistake_in(pattern: &str) -> Option<(Option<usize>, String)> {
     if hir.properties().minimum_len() == Some(0) {
         return Some((None, "it matches the empty text".to_owned()));
     }
-    let compiled = regex::bytes::RegexBuilder::new(pattern)
-        .case_insensitive(true)
-        .size_limit(MAX_COMPILED_BYTES)
-        .nest_limit(MAX_PATTERN_DEPTH)
-        .build();
-    match compiled {
+    let config = meta::Config::new().utf8_empty(false).nfa_size_limit(Some(MAX_COMPILED_BYTES));
+    match meta::Builder::new().configure(config).build_from_hir(&hir) {
         Ok(_) => None,
-        Err(regex::Error::CompiledTooBig(limit)) => {
-            Some((None, format!("compiled it is larger than {limit} bytes; shorten its repetitions")))
+        Err(error) if error.size_limit().is_some() => {
+            Some((None, format!("compiled it is larger than {MAX_COMPILED_BYTES} bytes; shorten its repetitions")))
         }
         Err(_) => Some((None, "it cannot be compiled".to_owned())),
     }
+}
+
+/// Whether a pattern is compiled over characters. Others are compiled over bytes, where `\w`, `\s` and `\b` mean ASCII, as
+/// `inspect` does.
+fn is_wide(pattern: &str) -> bool {
+    !pattern.is_ascii() || [r"\x{", r"\u{", r"\p", r"\P"].iter().any(|escape| pattern.contains(escape))
 }
 
 /// The place of a byte inside a scalar, where its source is its text letter by letter.

@@ -15,7 +15,7 @@ const SINKS: [Category; 5] =
 /// Most characters of one field that a policy can allow.
 const MAX_CHARS: u64 = 100_000_000;
 
-/// Reads a policy. Its name is read apart, by [`super::load`], so that it counts as declared whatever else is wrong.
+/// Reads a policy. Its name is read apart, by [`super::load()`], so that it counts as declared whatever else is wrong.
 pub(super) fn read(r: &mut Reader<'_>, mut f: Fields<'_>, name: String) -> Policy {
     let mode =
         f.or("mode", Mode::Enforce, |n, what| r.word(n, what, &[("enforce", Mode::Enforce), ("shadow", Mode::Shadow)]));

@@ -1,5 +1,5 @@
 //! The YAML as the operator wrote it, checked: units parsed, references resolvable, nothing compiled. Every field says its
-//! unit, default and why. These types are made only by [`super::load`].
+//! unit, default and why. These types are made only by [`super::load()`].
 
 use crate::model::settings::{AddressLimits, BreakerSettings, ClientLimits, RecordSettings, TraceSettings};
 use crate::model::{
@@ -114,7 +114,8 @@ pub struct Upstream {
     pub circuit_breaker: BreakerSettings,
     /// Retries.
     pub retries: Retries,
-    /// Extra root certificates (PEM) for a private CA; replaces the built-in roots. Default: none.
+    /// Extra root certificates (PEM) for a private CA; replaces the built-in roots. Written relative to
+    /// the gateway file, here resolved. Default: none.
     pub ca_file: Option<PathBuf>,
     /// Idle connections kept. Default: 64.
     pub pool: usize,
@@ -143,7 +144,7 @@ pub struct BaseUrl {
     /// Port; 443 or 80 by default.
     pub port: u16,
     /// Path before the endpoint's own (`/v1/...`), without a trailing slash; may be empty. A written `/v1` at the end is
-    /// dropped for `openai`, since endpoints bring their own.
+    /// dropped for `openai` and `anthropic`, since endpoints bring their own.
     pub path: String,
 }
 

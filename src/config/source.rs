@@ -114,7 +114,8 @@ fn lines_that_name_secrets(text: &str) -> BTreeSet<usize> {
     for (index, line) in text.lines().enumerate() {
         let indent = line.len() - line.trim_start().len();
         let continues = under.is_some_and(|key_indent| indent > key_indent || line.trim().is_empty());
-        let named = line.split([',', '{']).any(|part| names_secret(first_word(part)));
+        let in_comment = line.split_once('#').is_some_and(|(_, comment)| names_secret(comment));
+        let named = in_comment || line.split([',', '{']).any(|part| names_secret(first_word(part)));
         if named && !continues {
             under = Some(indent);
         } else if !continues {
@@ -141,7 +142,8 @@ mod tests {
     fn a_policy_that_speaks_of_secrets_is_shown() {
         let text = "rules:\n  - { id: secrets-out, finding: secret, action: redact }\n";
         assert!(lines_that_name_secrets(text).is_empty());
-        assert_eq!(lines_that_name_secrets("{ provider: x, api_key: y }\nApi-Key y\n").len(), 2);
+        let others = "{ provider: x, api_key: y }\nApi-Key y\nprovider: opnai # password hunter2\n";
+        assert_eq!(lines_that_name_secrets(others).len(), 3);
     }
 
     #[test]

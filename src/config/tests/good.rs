@@ -159,6 +159,13 @@ fn windows_line_ends_and_a_byte_order_mark_change_nothing() {
 }
 
 #[test]
+fn an_empty_list_of_origins_means_all_in_a_pack_and_is_refused_in_a_policy() {
+    let pack = PACK.replace("    languages", "    origins: []\n    languages");
+    assert!(load_files(&[("policies/pack.yaml", &pack)]).unwrap().packs[0].signatures[0].origins.is_empty());
+    assert!(load_files(&[("policies/default.yaml", &POLICY.replace("action", "origin: [], action"))]).is_err());
+}
+
+#[test]
 fn the_examples_of_the_readme_load() {
     let readme = read("policies/README.md");
     let blocks: Vec<&str> = readme.split("```").filter_map(|block| block.strip_prefix("yaml\n")).collect();

@@ -83,7 +83,7 @@ signatures:
     pack.yaml:12:9 this pattern cannot be used: unclosed character class (patterns are regular expressions without look-around and back-references, in single quotes)
     pack.yaml:13:10 this pattern cannot be used: look-around, including look-ahead and look-behind, is not supported (patterns are regular expressions without look-around and back-references, in single quotes)
     pack.yaml:14:9 this pattern cannot be used: it matches the empty text (patterns are regular expressions without look-around and back-references, in single quotes)
-    pack.yaml:15:9 this pattern cannot be used: compiled it is larger than 1048576 bytes; shorten its repetitions (patterns are regular expressions without look-around and back-references, in single quotes)
+    pack.yaml:15:9 this pattern cannot be used: compiled it is larger than 2097152 bytes; shorten its repetitions (patterns are regular expressions without look-around and back-references, in single quotes)
     pack.yaml:16:24 `match` must not be empty
     "#);
 }
