@@ -141,16 +141,21 @@ impl Writer {
         }
     }
 
-    /// Whether every line is in the file, or on standard output where there is no file.
+    /// Whether every line is in the file, or on standard output where there is no file. The file comes first, so that a
+    /// reader of standard output that has stalled does not keep lines from the disk.
     fn write_once(&mut self, batch: &mut Batch) -> bool {
+        let in_file = self.file_settings.clone().map(|settings| self.write_file(&settings, &mut batch.for_file));
         let on_stdout = self.write_stdout(&mut batch.for_stdout);
-        let Some(settings) = &self.file_settings else { return on_stdout };
+        in_file.unwrap_or(on_stdout)
+    }
+
+    fn write_file(&mut self, settings: &FileSettings, lines: &mut Vec<u8>) -> bool {
         let opened = match self.file.take() {
             Some(file) => Ok(file),
             None => RecordFile::open(settings),
         };
         // The file is closed on an error: a new one begins on a line of its own.
-        match opened.and_then(|mut file| file.append(&mut batch.for_file).map(|()| file)) {
+        match opened.and_then(|mut file| file.append(lines).map(|()| file)) {
             Ok(file) => {
                 self.file = Some(file);
                 true
