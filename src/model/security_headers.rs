@@ -4,7 +4,8 @@
 //! Source: OWASP REST Security Cheat Sheet and OWASP Secure Headers Project. `strict-transport-security` is not among
 //! them, because the gateway's own listeners speak plain HTTP and whoever ends TLS in front of them answers for it.
 
-/// Name (lower case) and value of each header. An answer that already has one of them keeps the gateway's value.
+/// Name (lower case) and value of each header. They replace what an
+/// upstream said under the same name.
 pub const SECURITY_HEADERS: [(&str, &str); 8] = [
     ("x-content-type-options", "nosniff"),
     ("cache-control", "no-store"),

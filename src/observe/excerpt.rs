@@ -59,6 +59,21 @@ impl<T, const MAX: usize> Listed<T, MAX> {
         }
     }
 
+    /// Adds an entry that is not there yet.
+    pub fn push_new(&mut self, item: T)
+    where
+        T: PartialEq,
+    {
+        if !self.items.contains(&item) {
+            self.push(item);
+        }
+    }
+
+    /// Keeps only the entries that fit.
+    pub fn retain(&mut self, fits: impl FnMut(&T) -> bool) {
+        self.items.retain(fits);
+    }
+
     /// The entries kept, in order.
     pub fn as_slice(&self) -> &[T] {
         &self.items

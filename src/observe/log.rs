@@ -51,8 +51,13 @@ fn subscriber<W>(level: LevelFilter, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let lines =
-        tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false).with_span_list(false);
+    // A line that cannot be written is lost: complaining about it on the same closed standard error would panic.
+    let lines = tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false)
+        .log_internal_errors(false);
     let others = level.min(LevelFilter::WARN);
     let filter = Targets::new().with_default(others).with_target(env!("CARGO_PKG_NAME"), level);
     tracing_subscriber::registry().with(lines.with_writer(writer)).with(filter)

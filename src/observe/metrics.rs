@@ -10,7 +10,8 @@ use super::labels::{
     HowLabels, Named, RequestLabels, RouteLabels, SinkLabels, Status, TokenLabels, VersionLabels, endpoint_name,
     mode_name, outcome_names,
 };
-use super::record::{Record, Side};
+use super::record::Record;
+use super::side::Side;
 use crate::model::{Action, Category, Direction, UpstreamId};
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;

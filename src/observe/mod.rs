@@ -18,6 +18,7 @@ mod names;
 mod record;
 mod record_file;
 mod recorder;
+mod side;
 mod spans;
 mod trace_context;
 mod traces;
@@ -26,9 +27,8 @@ mod writer;
 pub use attempt::Attempt;
 pub use excerpt::{Excerpt, Listed};
 pub use metrics::{BreakerState, CONTENT_TYPE as METRICS_CONTENT_TYPE, ConnectionCount, Metrics, ReloadResult};
-pub use record::{
-    BodySizes, Coverage, Guards, Reason, Record, Side, SnapshotMark, StreamEnd, Timings, Tokens, ToolUse,
-};
+pub use record::{BodySizes, Record, SnapshotMark, StreamEnd, Timings, Tokens, ToolUse};
 pub use recorder::{RecordFull, Recorder, Slot};
+pub use side::{Coverage, Guards, Reason, Side, Why};
 pub use trace_context::TraceContext;
 pub use traces::{TraceError, Traces};

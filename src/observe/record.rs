@@ -6,11 +6,9 @@
 use super::attempt::Attempt;
 use super::excerpt::{Excerpt, Listed};
 use super::json;
+use super::side::Side;
 use super::trace_context::TraceContext;
-use crate::model::{
-    Action, Category, ClientId, Dialect, Endpoint, Mode, ModelName, Origin, Outcome, PolicyId, RequestId, RouteId,
-    RuleId, UpstreamId,
-};
+use crate::model::{ClientId, Dialect, Endpoint, Mode, ModelName, Outcome, PolicyId, RequestId, RouteId, UpstreamId};
 use serde::{Serialize, Serializer};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -96,76 +94,6 @@ pub struct Record {
     pub trace: Option<TraceContext>,
     /// How the stream ended; `None` for answers that are not streams.
     pub stream_end: Option<StreamEnd>,
-}
-
-/// One direction of an exchange.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Side {
-    /// The strictest action; in shadow mode what would have been done. `None` where the policy was never asked.
-    pub verdict: Option<Action>,
-    /// Why.
-    pub reasons: Listed<Reason, 64>,
-    /// Which guards ran on how much.
-    pub guards: Guards,
-    /// Every byte of the body accounted once; `None` where it was never decoded.
-    pub coverage: Option<Coverage>,
-    /// Edits made in the body.
-    pub edits: u32,
-}
-
-/// One reason of a verdict, counted.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Reason {
-    /// The policy's rule; `None` where none matched (then the finding is allowed).
-    pub rule: Option<RuleId>,
-    /// The detector's rule.
-    pub finding: RuleId,
-    /// Its family.
-    pub category: Category,
-    /// Whose text it was in.
-    pub origin: Origin,
-    /// What the rule says.
-    pub action: Action,
-    /// How many findings.
-    pub count: u32,
-    /// The highest score, 0.0 to 1.0; written with two decimals.
-    #[serde(serialize_with = "two_decimals")]
-    pub score: f32,
-}
-
-/// Which guards ran on how much.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Guards {
-    /// Guards that finished.
-    pub ran: Listed<&'static str, 16>,
-    /// Guards that were not called for, each with the reason.
-    pub skipped: Listed<(&'static str, &'static str), 16>,
-    /// Guards that could not finish, each with the reason.
-    pub failed: Listed<(&'static str, &'static str), 16>,
-    /// Bytes of text scanned for this exchange.
-    pub scanned_bytes: u64,
-    /// Bytes of text whose findings were known already.
-    pub cached_bytes: u64,
-}
-
-/// Every byte of a body as received, accounted once: the parts should add up to `body`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Coverage {
-    /// Bytes of the body.
-    pub body: u64,
-    /// Bytes inside strings that the guards read.
-    pub inspected: u64,
-    /// Braces, commas, known keys, numbers, closed values.
-    pub structure: u64,
-    /// Images, audio, files.
-    pub media: u64,
-}
-
-impl Coverage {
-    /// Bytes that were accounted never or more than once; anything but 0 is a defect.
-    pub fn unaccounted(&self) -> u64 {
-        self.body.abs_diff(self.inspected.saturating_add(self.structure).saturating_add(self.media))
-    }
 }
 
 /// Sizes of the bodies, in bytes.
@@ -375,11 +303,6 @@ fn some_milliseconds<S: Serializer>(time: &Option<Duration>, serializer: S) -> R
 
 fn shared_text<S: Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(text)
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-fn two_decimals<S: Serializer>(score: &f32, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64((f64::from(*score) * 100.0).round() / 100.0)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 use super::*;
-use crate::model::{Cause, Stage};
+use crate::model::{Action, Category, Cause, Origin, RuleId, Stage};
+use crate::observe::Reason;
 use serde_json::Value;
 
 fn started(unix_ms: u64) -> SystemTime {
@@ -92,12 +93,4 @@ fn outcome_times_and_attempts_are_written_in_the_words_of_the_project() {
     assert_eq!(value["attempts"][0]["failure"], "first_byte_timeout");
     assert_eq!(value["attempts"][0]["elapsed_ms"], 60_000.0);
     assert_eq!(value["trace_id"], "ab".repeat(16));
-}
-
-#[test]
-fn coverage_that_counts_twice_is_as_wrong_as_one_that_misses() {
-    let coverage = Coverage { body: 10, inspected: 5, structure: 4, media: 1 };
-    assert_eq!(coverage.unaccounted(), 0);
-    assert_eq!(Coverage { inspected: 6, ..coverage }.unaccounted(), 1);
-    assert_eq!(Coverage { inspected: 3, ..coverage }.unaccounted(), 2);
 }

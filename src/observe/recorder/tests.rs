@@ -200,3 +200,50 @@ fn slot_finished_after_the_stop_is_counted_as_dropped() {
     late.finish();
     assert_eq!(sample(&metrics, "portcullis_records_dropped_total"), 1);
 }
+
+#[test]
+fn many_threads_lose_no_record_that_got_a_slot() {
+    const THREADS: u64 = 8;
+    const EACH: u64 = 300;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("records.jsonl");
+    let (recorder, metrics) = start(&settings(16, OnRecordFull::Refuse, Some(&path)), None);
+    let promised: u64 = std::thread::scope(|scope| {
+        let recorder = &recorder;
+        let one = move |thread: u64| {
+            (0..EACH)
+                .filter(|number| recorder.reserve(record(thread * EACH + number)).map(Slot::finish).is_ok())
+                .count()
+        };
+        let threads: Vec<_> = (0..THREADS).map(|thread| scope.spawn(move || one(thread))).collect();
+        threads.into_iter().map(|thread| u64::try_from(thread.join().unwrap()).unwrap()).sum()
+    });
+    assert!(recorder.flush_and_stop(PATIENCE));
+    let mut ids: Vec<_> = lines(&path).iter().map(|line| line["id"].to_string()).collect();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(u64::try_from(ids.len()).unwrap(), promised);
+    assert_eq!(sample(&metrics, "portcullis_records_refused_total"), THREADS * EACH - promised);
+    assert_eq!(recorder.shared.taken.load(Ordering::Acquire), 0);
+}
+
+#[test]
+fn reader_of_stdout_that_left_is_an_error_and_no_signal() {
+    let (reader, writer) = io::pipe().unwrap();
+    drop(reader);
+    let (recorder, metrics) = start(&settings(8, OnRecordFull::Count, None), Some(Box::new(writer)));
+    recorder.reserve(record(1)).unwrap().finish();
+    assert!(!recorder.flush_and_stop(PATIENCE));
+    assert!(metrics.encode().contains("portcullis_record_write_errors_total{sink=\"stdout\"} 1\n"));
+}
+
+#[test]
+fn reader_of_stdout_that_stalls_blocks_neither_exchanges_nor_the_stop() {
+    let (reader, writer) = io::pipe().unwrap();
+    let (recorder, _metrics) = start(&settings(500, OnRecordFull::Refuse, None), Some(Box::new(writer)));
+    // More than a pipe holds: the writer hangs, the queue fills, new work is refused.
+    let refused = (0..5_000).find(|number| recorder.reserve(record(*number)).map(Slot::finish).is_err());
+    assert!(refused.is_some());
+    assert!(!recorder.flush_and_stop(Duration::from_millis(50)));
+    drop(reader);
+}
