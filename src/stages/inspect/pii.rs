@@ -13,7 +13,9 @@ mod numbers;
 
 use super::Sighting;
 use crate::model::{Category, RuleId};
+use aho_corasick::AhoCorasick;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 /// Most sightings reported one by one in one text; the rest of the text is then one sighting, so that memory stays bounded.
 pub const MAX_SIGHTINGS: usize = 10_000;
@@ -142,10 +144,27 @@ fn not_after(bytes: &[u8], at: usize, forbidden: impl Fn(u8) -> bool) -> bool {
     at.checked_sub(1).and_then(|before| bytes.get(before)).is_none_or(|before| !forbidden(*before))
 }
 
-/// Whether one of these words (lower case) stands within `reach` bytes before `at`.
-fn said_before(bytes: &[u8], at: usize, reach: usize, words: &[&str]) -> bool {
-    let before = bytes.get(at.saturating_sub(reach)..at).unwrap_or(b"");
-    words.iter().any(|word| before.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word.as_bytes())))
+/// Words that say what a number is, in any case of ASCII letters.
+struct Words {
+    list: &'static [&'static str],
+    automaton: OnceLock<Option<AhoCorasick>>,
+}
+
+impl Words {
+    const fn new(list: &'static [&'static str]) -> Self {
+        Self { list, automaton: OnceLock::new() }
+    }
+
+    /// Whether any of them stands in a text. If the automaton cannot be built, yes: a number too many is cut, not one too few.
+    fn stand_in(&self, text: &[u8]) -> bool {
+        let build = || AhoCorasick::builder().ascii_case_insensitive(true).build(self.list).ok();
+        self.automaton.get_or_init(build).as_ref().is_none_or(|automaton| automaton.is_match(text))
+    }
+}
+
+/// Whether one of these words stands within `reach` bytes before `at`.
+fn said_before(bytes: &[u8], at: usize, reach: usize, words: &Words) -> bool {
+    words.stand_in(bytes.get(at.saturating_sub(reach)..at).unwrap_or(b""))
 }
 
 #[cfg(test)]

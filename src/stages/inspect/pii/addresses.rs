@@ -1,6 +1,6 @@
 //! E-mail and IP addresses.
 
-use super::{Hit, Kind, not_after, said_before};
+use super::{Hit, Kind, Words, not_after, said_before};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
@@ -10,8 +10,9 @@ const DOMAIN: usize = 255;
 /// Longest IPv6 address as text, with an IPv4 tail.
 const IPV6_TEXT: usize = 45;
 /// Endings that are names of files, not of countries or organisations: `icon@2x.png`.
-const FILE_ENDINGS: [&str; 12] =
-    ["png", "jpg", "jpeg", "gif", "svg", "webp", "css", "js", "ts", "json", "html", "py"];
+const FILE_ENDINGS: [&str; 12] = ["png", "jpg", "jpeg", "gif", "svg", "webp", "css", "js", "ts", "json", "html", "py"];
+
+static VERSION_WORDS: Words = Words::new(&["version", "ver.", "release", "build", "rev."]);
 
 /// The e-mail address around an `@`. `done` is where the last sighting ended.
 pub(super) fn email(text: &str, at: usize, done: usize) -> Option<Hit> {
@@ -37,7 +38,7 @@ fn local_part(text: &str, at: usize, done: usize) -> Option<usize> {
     };
     // Punctuation that may begin an address in the RFC stands around it in life.
     let part = part.trim_start_matches(|letter: char| !is_latin_letter(letter) && letter != '_');
-    let part = match part.rfind(['=', '\'', '/', '|', '&', '?', '*']) {
+    let part = match part.rfind(['=', '/', '|', '&', '?', '*']) {
         Some(stop) => part.get(stop.checked_add(1)?..)?,
         None => part,
     };
@@ -66,7 +67,9 @@ fn domain(text: &str, from: usize) -> Option<Range<usize>> {
 
 /// An IPv4 address that begins with the digit at `at`.
 pub(super) fn ipv4(bytes: &[u8], at: usize, done: usize) -> Option<Hit> {
-    if at < done || !not_after(bytes, at, |before| before.is_ascii_alphanumeric() || matches!(before, b'.' | b'_' | b'-')) {
+    if at < done
+        || !not_after(bytes, at, |before| before.is_ascii_alphanumeric() || matches!(before, b'.' | b'_' | b'-'))
+    {
         return None;
     }
     let mut octets = [0u8; 4];
@@ -97,7 +100,7 @@ pub(super) fn ipv4(bytes: &[u8], at: usize, done: usize) -> Option<Hit> {
 /// `version 1.2.3.4`, `Chrome/120.0.0.0`.
 fn is_version(bytes: &[u8], at: usize) -> bool {
     let product = matches!(bytes.get(..at), Some([.., letter, b'/']) if letter.is_ascii_alphanumeric());
-    product || said_before(bytes, at, 12, &["version", "ver.", "release", "build", "rev."])
+    product || said_before(bytes, at, 12, &VERSION_WORDS)
 }
 
 /// How much an address says about a person: those of private networks little, those of the machine itself nothing.
@@ -119,7 +122,9 @@ pub(super) fn ipv6(bytes: &[u8], at: usize, done: usize) -> Option<Hit> {
     let floor = at.saturating_sub(5).max(done);
     let head = bytes.get(floor..at)?.iter().rev().take_while(|byte| byte.is_ascii_hexdigit()).count();
     let start = at.saturating_sub(head);
-    if head > 4 || !not_after(bytes, start, |before| before.is_ascii_alphanumeric() || matches!(before, b':' | b'_' | b'.')) {
+    if head > 4
+        || !not_after(bytes, start, |before| before.is_ascii_alphanumeric() || matches!(before, b':' | b'_' | b'.'))
+    {
         return None;
     }
     let len = bytes.get(start..)?.iter().take(IPV6_TEXT + 1).take_while(|byte| is_part(**byte)).count();

@@ -1,21 +1,36 @@
 //! Numbers: cards, phones, social security numbers, IBANs. A *run* is a stretch of groups of digits with separators between, as
 //! people write numbers; it is read once, and its groups are judged together.
 
-use super::{Hit, Kind, not_after, said_before};
+use super::{Hit, Kind, Words, not_after, said_before};
 use std::ops::Range;
 
 /// Most groups of a run that are judged together; a longer run is judged in parts.
-const GROUPS: usize = 24;
-/// Longest group of digits that can be anything; longer ones are skipped.
+const GROUPS: usize = 20;
+/// Most digits that can be anything: a run is read no further.
 const GROUP_DIGITS: usize = 19;
 /// How far before a number a word may say what it is, in bytes.
 const CONTEXT: usize = 32;
 
-const PHONE_WORDS: [&str; 16] = [
-    "phone", "tel", "call", "mobile", "cell", "fax", "whatsapp", "sms", "handy", "rufnummer", "portable", "teléfono",
-    "movil", "móvil", "contact", "電話",
-];
-const SSN_WORDS: [&str; 3] = ["ssn", "social security", "soc sec"];
+static PHONE_WORDS: Words = Words::new(&[
+    "phone",
+    "tel",
+    "call",
+    "mobile",
+    "cell",
+    "fax",
+    "whatsapp",
+    "sms",
+    "handy",
+    "rufnummer",
+    "portable",
+    "teléfono",
+    "movil",
+    "móvil",
+    "contact",
+    "電話",
+]);
+static SSN_WORDS: Words = Words::new(&["ssn", "social security", "soc sec"]);
+static CARD_WORDS: Words = Words::new(&["card", "visa", "amex", "karte", "carte", "tarjeta"]);
 
 /// One group of digits of a run.
 #[derive(Debug, Clone, Copy, Default)]
@@ -37,6 +52,8 @@ struct Run {
     groups: [Group; GROUPS],
     count: usize,
     plus: bool,
+    /// Whether it begins on its own and not after other groups.
+    fresh: bool,
     start: usize,
     end: usize,
 }
@@ -49,7 +66,13 @@ impl Run {
 
 /// Judges the run that begins with the digit at `at`. Returns what it is, if anything, and where to go on.
 pub(super) fn number(bytes: &[u8], at: usize, done: usize) -> (Option<Hit>, usize) {
-    let run = read_run(bytes, at, done);
+    let fresh = is_fresh(bytes, at);
+    if !fresh && !is_long_group(bytes, at) {
+        // Lists of small numbers: only their beginning can be a number of somebody.
+        let digits = bytes.get(at..).unwrap_or(b"").iter().take_while(|byte| byte.is_ascii_digit()).count();
+        return (None, at.saturating_add(digits));
+    }
+    let run = read_run(bytes, at, done, fresh);
     let whole_end = run.groups().first().map_or(at, |group| group.end);
     // A run stuck to letters is part of a name, a hash or an encoded text.
     let stuck = !not_after(bytes, run.start, |before| before.is_ascii_alphanumeric() || before == b'_')
@@ -62,12 +85,21 @@ pub(super) fn number(bytes: &[u8], at: usize, done: usize) -> (Option<Hit>, usiz
     (hit, whole_end)
 }
 
+/// Whether no other group of digits stands right before `at`.
+fn is_fresh(bytes: &[u8], at: usize) -> bool {
+    !matches!(bytes.get(..at), Some([.., digit, b' ' | b'-' | b'.' | b'/']) if digit.is_ascii_digit())
+}
+
+fn is_long_group(bytes: &[u8], at: usize) -> bool {
+    bytes.get(at.saturating_add(1)..at.saturating_add(3)).is_some_and(|next| next.iter().all(u8::is_ascii_digit))
+}
+
 /// A written-out `\n`, `\t` or `%20` before a number is no word.
 fn after_escape(bytes: &[u8], at: usize) -> bool {
     matches!(bytes.get(..at), Some([.., b'\\', b'n' | b'r' | b't']))
 }
 
-fn read_run(bytes: &[u8], at: usize, done: usize) -> Run {
+fn read_run(bytes: &[u8], at: usize, done: usize, fresh: bool) -> Run {
     let before = |back: usize| at.checked_sub(back).filter(|place| *place >= done).and_then(|place| bytes.get(place));
     let (plus, start) = match (before(2), before(1)) {
         (_, Some(b'+')) => (true, at.saturating_sub(1)),
@@ -75,15 +107,20 @@ fn read_run(bytes: &[u8], at: usize, done: usize) -> Run {
         (_, Some(b'(')) => (false, at.saturating_sub(1)),
         _ => (false, at),
     };
-    let mut run = Run { groups: [Group::default(); GROUPS], count: 0, plus, start, end: at };
+    let mut run = Run { groups: [Group::default(); GROUPS], count: 0, plus, fresh, start, end: at };
     let mut from = at;
     let mut separator = 0;
+    let mut total = 0usize;
     while let Some(slot) = run.groups.get_mut(run.count) {
-        let digits = bytes.get(from..).unwrap_or(b"").iter().take_while(|byte| byte.is_ascii_digit()).count();
+        // The first group is read whole, so that the scan goes on behind it; of a later one it matters only that it is long.
+        let limit = if run.count == 0 { usize::MAX } else { GROUP_DIGITS + 1 };
+        let rest = bytes.get(from..).unwrap_or(b"");
+        let digits = rest.iter().take(limit).take_while(|byte| byte.is_ascii_digit()).count();
         *slot = Group { start: from, end: from.saturating_add(digits), separator };
         run.count += 1;
         run.end = from.saturating_add(digits);
-        if digits > GROUP_DIGITS {
+        total = total.saturating_add(digits);
+        if total > GROUP_DIGITS {
             break;
         }
         let Some((sign, len)) = separator_at(bytes, run.end) else { break };
@@ -109,7 +146,10 @@ fn separator_at(bytes: &[u8], at: usize) -> Option<(u8, usize)> {
 }
 
 fn digits_of(bytes: &[u8], groups: &[Group]) -> impl DoubleEndedIterator<Item = u8> {
-    groups.iter().flat_map(|group| bytes.get(group.start..group.end).unwrap_or(b"")).map(|digit| digit.wrapping_sub(b'0'))
+    groups
+        .iter()
+        .flat_map(|group| bytes.get(group.start..group.end).unwrap_or(b""))
+        .map(|digit| digit.wrapping_sub(b'0'))
 }
 
 /// Whether a run goes on in letters or in decimals after `end`, so that it is no number of its own.
@@ -140,20 +180,22 @@ fn card(bytes: &[u8], run: &Run) -> Option<Hit> {
     let mut total = 0;
     let mut best = None;
     for (index, group) in groups.iter().enumerate() {
-        let joined = index == 0 || (matches!(group.separator, b' ' | b'-') && groups.get(1).is_some_and(|second| second.separator == group.separator));
+        let joined = index == 0
+            || (matches!(group.separator, b' ' | b'-')
+                && groups.get(1).is_some_and(|second| second.separator == group.separator));
         total += group.len();
         if !joined || total > GROUP_DIGITS {
             break;
         }
         let parts = groups.get(..=index)?;
-        let fits = total >= 13 && written_like_a_card(parts) && !goes_on_as_card(bytes, group.end, parts.len());
+        let fits = total >= 13 && written_like_a_card(parts, run) && !goes_on_as_card(bytes, group.end, parts.len());
         if fits && issuer_fits(bytes, parts, total) && luhn(bytes, parts) {
             best = Some((group.end, total, parts.len()));
         }
     }
     let (end, total, parts) = best?;
     let sure = parts > 1 || matches!(total, 15 | 16);
-    let told = said_before(bytes, run.start, CONTEXT, &["card", "visa", "amex", "karte", "carte", "tarjeta"]);
+    let told = said_before(bytes, run.start, CONTEXT, &CARD_WORDS);
     let score = if sure || told { 0.95 } else { 0.7 };
     Some(Hit { kind: Kind::CreditCard, span: first.start..end, score })
 }
@@ -166,16 +208,19 @@ fn goes_on_as_card(bytes: &[u8], end: usize, parts: usize) -> bool {
     }
 }
 
-/// Unbroken; in fours with a rest; 4-6-5 and 4-6-4; or every digit or pair apart.
-fn written_like_a_card(parts: &[Group]) -> bool {
+/// Unbroken; in fours with a rest; 4-6-5 and 4-6-4; or, where nothing else stands around, every digit or pair apart.
+fn written_like_a_card(parts: &[Group], run: &Run) -> bool {
+    let alone = run.fresh && run.count == parts.len();
     let Some((last, head)) = parts.split_last() else { return false };
     let all = |len: usize| head.iter().all(|group| group.len() == len) && last.len() <= len;
     let lengths = |wanted: [usize; 3]| parts.len() == 3 && parts.iter().map(Group::len).eq(wanted);
-    head.is_empty() || all(4) || all(1) || all(2) || lengths([4, 6, 5]) || lengths([4, 6, 4])
+    head.is_empty() || all(4) || (alone && (all(1) || all(2))) || lengths([4, 6, 5]) || lengths([4, 6, 4])
 }
 
 fn issuer_fits(bytes: &[u8], parts: &[Group], total: usize) -> bool {
-    let prefix = digits_of(bytes, parts).take(6).fold(0u32, |value, digit| value.saturating_mul(10).saturating_add(u32::from(digit)));
+    let prefix = digits_of(bytes, parts)
+        .take(6)
+        .fold(0u32, |value, digit| value.saturating_mul(10).saturating_add(u32::from(digit)));
     let (two, three, four) = (prefix / 10_000, prefix / 1_000, prefix / 100);
     match total {
         13 => prefix / 100_000 == 4,
@@ -216,18 +261,25 @@ fn social_security(bytes: &[u8], run: &Run) -> Option<Hit> {
         return None;
     }
     let (parts, separated) = match run.groups() {
-        [a, b, c, ..] if (a.len(), b.len(), c.len()) == (3, 2, 4) && b.separator == c.separator => (3, b.separator == b'-'),
+        [a, b, c, ..] if (a.len(), b.len(), c.len()) == (3, 2, 4) && b.separator == c.separator => {
+            (3, b.separator == b'-')
+        }
         [only, ..] if only.len() == 9 => (1, false),
         _ => return None,
     };
     let parts = run.groups().get(..parts)?;
     let end = parts.last()?.end;
-    let told = said_before(bytes, first.start, CONTEXT, &SSN_WORDS);
-    let number = digits_of(bytes, parts).fold(0u32, |value, digit| value.saturating_mul(10).saturating_add(u32::from(digit)));
+    let told = run.fresh && said_before(bytes, first.start, CONTEXT, &SSN_WORDS);
+    let number =
+        digits_of(bytes, parts).fold(0u32, |value, digit| value.saturating_mul(10).saturating_add(u32::from(digit)));
     let (area, group, serial) = (number / 1_000_000, number / 10_000 % 100, number % 10_000);
     let valid = !matches!(area, 0 | 666 | 900..) && group != 0 && serial != 0;
     let score = if told { 0.95 } else { 0.85 };
-    (valid && (separated || told) && !goes_on(bytes, end)).then(|| Hit { kind: Kind::UsSsn, span: first.start..end, score })
+    (valid && (separated || told) && !goes_on(bytes, end)).then(|| Hit {
+        kind: Kind::UsSsn,
+        span: first.start..end,
+        score,
+    })
 }
 
 /// A phone number: international with `+`, a national form with its separators, or any after a word that announces it.
@@ -237,13 +289,13 @@ fn phone(bytes: &[u8], run: &Run) -> Option<Hit> {
     if continues(bytes, first.start) && !run.plus {
         return None;
     }
-    let told = said_before(bytes, run.start, CONTEXT, &PHONE_WORDS);
+    let told = || run.fresh && said_before(bytes, run.start, CONTEXT, &PHONE_WORDS);
     let (count, score) = match run.plus {
-        true => (international(groups)?, 0.9),
-        false => match national(bytes, groups) {
-            Some((count, score)) => (count, if told { 0.9 } else { score }),
-            None if told => (announced(groups)?, 0.75),
-            None => return None,
+        true => (groups_of(groups, 8)?, 0.9),
+        false => match (national(bytes, groups), announced(groups)) {
+            (Some((count, score)), _) => (count, if told() { 0.9 } else { score }),
+            (None, Some(count)) if told() => (count, 0.75),
+            (None, _) => return None,
         },
     };
     let end = groups.get(count.checked_sub(1)?)?.end;
@@ -268,10 +320,6 @@ fn groups_of(groups: &[Group], min: usize) -> Option<usize> {
         count += 1;
     }
     (total >= min).then_some(count)
-}
-
-fn international(groups: &[Group]) -> Option<usize> {
-    groups_of(groups, 8)
 }
 
 /// After a word such as "call": 7 to 15 digits, not written like a date or an amount.
@@ -306,11 +354,11 @@ fn national(bytes: &[u8], groups: &[Group]) -> Option<(usize, f32)> {
         return Some((4, 0.85));
     }
     let first = groups.first()?;
-    if digit(first, 0) != b'0' {
+    if digit(first, 0) != b'0' || !matches!(digit(first, 1), b'1'..=b'9') {
         return None;
     }
     let same = |parts: &[Group]| parts.windows(2).all(|pair| matches!(pair, [a, b] if a.separator == b.separator));
-    if groups.len() >= 5 && groups.iter().take(5).all(|group| group.len() == 2) && same(groups.get(1..5)?) && digit(first, 1) != b'0' {
+    if groups.len() >= 5 && groups.iter().take(5).all(|group| group.len() == 2) && same(groups.get(1..5)?) {
         return Some((5, 0.8));
     }
     let rest = groups.get(1..)?;
@@ -324,16 +372,94 @@ fn national(bytes: &[u8], groups: &[Group]) -> Option<(usize, f32)> {
 
 /// Lengths of IBANs by country (ISO 13616 registry).
 const IBAN_LENGTHS: &[(&[u8; 2], usize)] = &[
-    (b"AD", 24), (b"AE", 23), (b"AL", 28), (b"AT", 20), (b"AZ", 28), (b"BA", 20), (b"BE", 16), (b"BG", 22), (b"BH", 22),
-    (b"BI", 27), (b"BR", 29), (b"BY", 28), (b"CH", 21), (b"CR", 22), (b"CY", 28), (b"CZ", 24), (b"DE", 22), (b"DJ", 27),
-    (b"DK", 18), (b"DO", 28), (b"EE", 20), (b"EG", 29), (b"ES", 24), (b"FI", 18), (b"FK", 18), (b"FO", 18), (b"FR", 27),
-    (b"GB", 22), (b"GE", 22), (b"GI", 23), (b"GL", 18), (b"GR", 27), (b"GT", 28), (b"HR", 21), (b"HU", 28), (b"IE", 22),
-    (b"IL", 23), (b"IQ", 23), (b"IS", 26), (b"IT", 27), (b"JO", 30), (b"KW", 30), (b"KZ", 20), (b"LB", 28), (b"LC", 32),
-    (b"LI", 21), (b"LT", 20), (b"LU", 20), (b"LV", 21), (b"LY", 25), (b"MC", 27), (b"MD", 24), (b"ME", 22), (b"MK", 19),
-    (b"MN", 20), (b"MR", 27), (b"MT", 31), (b"MU", 30), (b"NI", 28), (b"NL", 18), (b"NO", 15), (b"OM", 23), (b"PK", 24),
-    (b"PL", 28), (b"PS", 29), (b"PT", 25), (b"QA", 29), (b"RO", 24), (b"RS", 22), (b"RU", 33), (b"SA", 24), (b"SC", 31),
-    (b"SD", 18), (b"SE", 24), (b"SI", 19), (b"SK", 24), (b"SM", 27), (b"SO", 23), (b"ST", 25), (b"SV", 28), (b"TL", 23),
-    (b"TN", 24), (b"TR", 26), (b"UA", 29), (b"VA", 22), (b"VG", 24), (b"XK", 20), (b"YE", 30),
+    (b"AD", 24),
+    (b"AE", 23),
+    (b"AL", 28),
+    (b"AT", 20),
+    (b"AZ", 28),
+    (b"BA", 20),
+    (b"BE", 16),
+    (b"BG", 22),
+    (b"BH", 22),
+    (b"BI", 27),
+    (b"BR", 29),
+    (b"BY", 28),
+    (b"CH", 21),
+    (b"CR", 22),
+    (b"CY", 28),
+    (b"CZ", 24),
+    (b"DE", 22),
+    (b"DJ", 27),
+    (b"DK", 18),
+    (b"DO", 28),
+    (b"EE", 20),
+    (b"EG", 29),
+    (b"ES", 24),
+    (b"FI", 18),
+    (b"FK", 18),
+    (b"FO", 18),
+    (b"FR", 27),
+    (b"GB", 22),
+    (b"GE", 22),
+    (b"GI", 23),
+    (b"GL", 18),
+    (b"GR", 27),
+    (b"GT", 28),
+    (b"HR", 21),
+    (b"HU", 28),
+    (b"IE", 22),
+    (b"IL", 23),
+    (b"IQ", 23),
+    (b"IS", 26),
+    (b"IT", 27),
+    (b"JO", 30),
+    (b"KW", 30),
+    (b"KZ", 20),
+    (b"LB", 28),
+    (b"LC", 32),
+    (b"LI", 21),
+    (b"LT", 20),
+    (b"LU", 20),
+    (b"LV", 21),
+    (b"LY", 25),
+    (b"MC", 27),
+    (b"MD", 24),
+    (b"ME", 22),
+    (b"MK", 19),
+    (b"MN", 20),
+    (b"MR", 27),
+    (b"MT", 31),
+    (b"MU", 30),
+    (b"NI", 28),
+    (b"NL", 18),
+    (b"NO", 15),
+    (b"OM", 23),
+    (b"PK", 24),
+    (b"PL", 28),
+    (b"PS", 29),
+    (b"PT", 25),
+    (b"QA", 29),
+    (b"RO", 24),
+    (b"RS", 22),
+    (b"RU", 33),
+    (b"SA", 24),
+    (b"SC", 31),
+    (b"SD", 18),
+    (b"SE", 24),
+    (b"SI", 19),
+    (b"SK", 24),
+    (b"SM", 27),
+    (b"SO", 23),
+    (b"ST", 25),
+    (b"SV", 28),
+    (b"TL", 23),
+    (b"TN", 24),
+    (b"TR", 26),
+    (b"UA", 29),
+    (b"VA", 22),
+    (b"VG", 24),
+    (b"XK", 20),
+    (b"YE", 30),
 ];
 
 /// An IBAN whose check digits begin at `at`: known country, its length, mod 97.

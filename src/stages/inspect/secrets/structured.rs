@@ -106,11 +106,11 @@ pub(super) fn azure_client_secret(text: &str, at: Range<usize>) -> Option<Hit> {
 /// Azure's newer keys: 84 characters with a mark after the first 52.
 pub(super) fn azure_api_key(text: &str, at: Range<usize>) -> Option<Hit> {
     let bytes = text.as_bytes();
-    let before = slice(bytes, at.start.saturating_sub(53)..at.start);
-    let head = before.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+    let start = at.start.checked_sub(52)?;
+    let head = run(bytes, start, Alphabet::Alnum, 52);
     let tail = run(bytes, at.end, Alphabet::Alnum, 40);
-    let fits = is(text, &at, "JQQJ99") && head == 52 && (20..=36).contains(&tail.len());
-    fits.then(|| Hit { span: at.start.saturating_sub(head)..tail.end, score: 0.97 })
+    let fits = is(text, &at, "JQQJ99") && head.end == at.start && (20..=36).contains(&tail.len());
+    (fits && may_begin(bytes, start)).then_some(Hit { span: start..tail.end, score: 0.97 })
 }
 
 /// `SG.` and two parts of 22 and 43 characters.
