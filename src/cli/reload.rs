@@ -61,7 +61,7 @@ impl Reloader {
             .ok();
         loop {
             tokio::select! {
-                _ = end.wait_for(|end| *end) => return,
+                () = ended(&mut end) => return,
                 () = received(&mut hangup) => tokio::task::block_in_place(|| self.reload()),
                 () = changed.notified() => {
                     tokio::time::sleep(SETTLE).await;
@@ -113,6 +113,15 @@ impl Reloader {
                 }
             }
             Err(faults) => self.shared.reload_failed(&faults.summary()),
+        }
+    }
+}
+
+/// Resolves when `end` says true, or nobody is left to say so.
+async fn ended(end: &mut watch::Receiver<bool>) {
+    while !*end.borrow_and_update() {
+        if end.changed().await.is_err() {
+            return;
         }
     }
 }

@@ -4,10 +4,10 @@ use super::downstream::DownstreamBody;
 use super::life::Life;
 use super::request::LONG_TEXT_BYTES;
 use super::stream::DeliveredStream;
-use super::{ANSWERED, add_security_headers, finish_refused, own, whole};
+use super::{ANSWERED, finish_refused, own};
 use crate::config::settings::ToolPolicy;
 use crate::model::{Cause, Endpoint, Outcome, Refusal, Stage};
-use crate::stages::decode::{self, AnswerFault, Decoded, render};
+use crate::stages::decode::{self, AnswerFault, Decoded};
 use crate::stages::inspect::{Examined, TimeBudget};
 use crate::stages::policy::CompiledPolicy;
 use crate::stages::redact;
@@ -35,7 +35,7 @@ enum ContentKind {
 }
 
 /// Turns an upstream's answer into the response, inspected.
-pub(super) async fn deliver(mut life: Life, answered: Answered) -> Response<DownstreamBody> {
+pub(super) async fn deliver(mut life: Life, mut answered: Answered) -> Response<DownstreamBody> {
     life.note_answer_head(&answered.answer);
     let status = answered.answer.status;
     match (kind_of(&answered.answer.headers), status.is_success()) {
@@ -137,14 +137,14 @@ fn judge(
             Ok(Delivered { bytes, outcome: ANSWERED })
         }
         Err(withheld) => {
-            let bytes = render::withheld_answer(endpoint, &withheld.decoded);
+            let bytes = decode::withheld_answer(endpoint, &withheld.decoded);
             life.note_delivery(bytes.len(), 0);
             Ok(Delivered { bytes, outcome: Outcome { cause: withheld.cause, stage: Stage::Policy } })
         }
     }
 }
 
-fn finish_whole(mut life: Life, status: StatusCode, headers: HeaderMap, delivered: Delivered) -> Response<DownstreamBody> {
+fn finish_whole(life: Life, status: StatusCode, headers: HeaderMap, delivered: Delivered) -> Response<DownstreamBody> {
     let outcome = match delivered.outcome {
         ANSWERED if !status.is_success() => Outcome { cause: Cause::UpstreamRefused, stage: Stage::Upstream },
         outcome => outcome,

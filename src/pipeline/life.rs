@@ -4,22 +4,25 @@
 //! a panic) can cause. Either way its record is written and its permits are given back.
 
 use super::Shared;
-use crate::model::{Action, Cause, Dialect, Outcome, Refusal, RequestId, Stage};
+use crate::config::settings::Provider;
+use crate::model::{Cause, Dialect, Endpoint, Outcome, PolicyId, Refusal, RequestId, Stage};
 use crate::observe::{
-    Attempt, AttemptFailure, Coverage as RecordedCoverage, Excerpt, Guards, Reason, Record, Side, Slot, SnapshotMark,
-    StreamEnd, ToolUse, Tokens, TraceContext,
+    Attempt, Coverage as RecordedCoverage, Excerpt, Guards, Reason, Record, Side, Slot, SnapshotMark, StreamEnd, Tokens,
+    ToolUse, TraceContext,
 };
 use crate::snapshot::Snapshot;
-use crate::stages::accept::Head;
-use crate::stages::admit::{Admitted, TokenReservation};
+use crate::stages::accept::{Head, Refused};
+use crate::stages::admit::{Admitted, RateHeaders};
 use crate::stages::decode::{AnswerFacts, Coverage, Decoded, Exchange, Usage};
 use crate::stages::inspect::GuardReport;
 use crate::stages::policy::Verdict;
-use crate::stages::upstream;
-use crate::state::ExchangePermit;
-use http::HeaderMap;
+use crate::stages::redact::Outbound;
+use crate::stages::upstream::{self, Answer};
+use crate::state::{ExchangePermit, TokenReservation};
+use http::header::X_CONTENT_TYPE_OPTIONS;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Bytes of English text per token, for the estimate where a provider says nothing. OpenAI's help pages give "about four
 /// characters".
@@ -35,11 +38,12 @@ pub(super) struct Life {
     pub(super) id: RequestId,
     pub(super) dialect: Dialect,
     pub(super) policy: Option<PolicyId>,
+    trace: Option<TraceContext>,
     began: Instant,
     slot: Option<Slot>,
     permit: Option<ExchangePermit>,
     reservation: Option<TokenReservation>,
-    rates: Option<RateHeaders>,
+    rates: RateHeaders,
     /// Bytes of text in the answer, for the estimate.
     answered_text: u64,
     usage: Option<Usage>,
@@ -48,7 +52,7 @@ pub(super) struct Life {
 }
 
 impl Life {
-    pub(super) fn new(shared: Arc<Shared>, id: RequestId, dialect: Dialect, slot: Slot) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, id: RequestId, dialect: Dialect, mut slot: Slot) -> Self {
         let snapshot = shared.snapshot();
         let mark = SnapshotMark { number: snapshot.number, hash: Arc::clone(&snapshot.hash_prefix) };
         let mut life = Self {
@@ -57,11 +61,12 @@ impl Life {
             id,
             dialect,
             policy: None,
+            trace: slot.record_mut().trace,
             began: Instant::now(),
             slot: Some(slot),
             permit: None,
             reservation: None,
-            rates: None,
+            rates: RateHeaders::default(),
             answered_text: 0,
             usage: None,
             if_dropped: Outcome { cause: Cause::ClientLeft, stage: Stage::Accept },
@@ -72,8 +77,8 @@ impl Life {
 
     /// Changes the record.
     pub(super) fn write(&mut self, change: impl FnOnce(&mut Record)) {
-        if let Some(record) = self.slot.as_mut().and_then(Slot::record_mut) {
-            change(record);
+        if let Some(slot) = self.slot.as_mut() {
+            change(slot.record_mut());
         }
     }
 
@@ -112,6 +117,7 @@ impl Life {
         let elapsed = self.elapsed();
         self.dialect = admitted.endpoint().dialect();
         let dialect = self.dialect;
+        self.rates.requests = admitted.request_standing();
         self.write(|record| {
             record.client = Some(admitted.client().clone());
             record.route = Some(admitted.route().clone());
@@ -147,7 +153,9 @@ impl Life {
         let client = exchange.admitted().client();
         let now = Instant::now();
         let estimate = input.saturating_add(output);
-        self.reservation = Some(self.snapshot.admission.reserve_tokens(client, estimate, &self.shared.counters, now)?);
+        let reservation = self.snapshot.admission.reserve_tokens(client, estimate, &self.shared.counters, now)?;
+        self.rates.tokens = reservation.standing();
+        self.reservation = Some(reservation);
         Ok(())
     }
 
@@ -242,9 +250,15 @@ impl Life {
 
     pub(super) fn note_answer_head(&mut self, answer: &Answer) {
         let elapsed = self.elapsed();
+        let provider = self.snapshot.upstreams.get(&answer.upstream).map(|upstream| match upstream.provider() {
+            Provider::OpenAi => "openai",
+            Provider::Anthropic => "anthropic",
+            Provider::Agent => "agent",
+            Provider::Demo => "demo",
+        });
         self.write(|record| {
             record.upstream = Some(answer.upstream.clone());
-            record.provider = Some(answer.provider.name());
+            record.provider = provider;
             record.demo = answer.is_demo;
             record.timings.first_byte = Some(elapsed);
         });
@@ -256,8 +270,7 @@ impl Life {
 
     /// The trace context for the upstream, where traces are on.
     pub(super) fn traceparent(&self) -> Option<HeaderValue> {
-        let trace = self.slot.as_ref().and_then(|slot| slot.record()).and_then(|record| record.trace);
-        trace.and_then(|trace| HeaderValue::try_from(trace.attempt_header(0)).ok())
+        self.trace.and_then(|trace| HeaderValue::try_from(trace.attempt_header(0)).ok())
     }
 
     /// Adds what every answer carries: our id, the security headers, the rates where they are tighter than the upstream's.
@@ -269,8 +282,18 @@ impl Life {
             headers.insert(HeaderName::from_static("x-request-id"), id);
         }
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        if let Some(rates) = &self.rates {
-            rates.apply(headers);
+        self.add_rate_headers(headers);
+    }
+
+    /// Adds the client's own rates, where it has any. A client with rates of its own is told those and not the
+    /// provider's, which it shares with others.
+    pub(super) fn add_rate_headers(&self, headers: &mut impl Extend<(HeaderName, HeaderValue)>) {
+        if self.rates == RateHeaders::default() {
+            return;
+        }
+        match self.dialect {
+            Dialect::Anthropic => headers.extend(self.rates.anthropic(SystemTime::now())),
+            Dialect::OpenAi | Dialect::Json => headers.extend(self.rates.openai()),
         }
     }
 
@@ -295,11 +318,11 @@ impl Life {
     fn close(&mut self, outcome: Outcome) {
         let Some(mut slot) = self.slot.take() else { return };
         let elapsed = self.began.elapsed();
-        if let Some(record) = slot.record_mut() {
-            record.outcome = Some(outcome);
-            record.timings.total = Some(elapsed);
-            record.tokens = self.settle(record.request.coverage, outcome.cause);
-        }
+        let record = slot.record_mut();
+        record.outcome = Some(outcome);
+        record.timings.total = Some(elapsed);
+        let tokens = self.settle(record.request.coverage, outcome.cause);
+        record.tokens = tokens;
         self.permit = None;
         slot.finish();
     }
@@ -325,7 +348,7 @@ impl Life {
         };
         if let Some(reservation) = reservation {
             let spent = tokens.map_or(0, |tokens| tokens.input.saturating_add(tokens.output));
-            reservation.settle(spent, Instant::now());
+            reservation.settle(spent);
         }
         tokens
     }

@@ -4,16 +4,17 @@ use super::answer::{self, Answered};
 use super::downstream::DownstreamBody;
 use super::life::Life;
 use super::{finish_refused, own};
-use crate::model::{Cause, Refusal, Stage};
+use crate::model::{Cause, Outcome, Refusal, Stage};
 use crate::snapshot::CompiledRoute;
 use crate::stages::accept::{Head, RequestBody, body};
-use crate::stages::admit::Admitted;
+use crate::stages::admit::{Admitted, Cors};
 use crate::stages::decode::Exchange;
 use crate::stages::inspect::{Findings, TimeBudget};
 use crate::stages::policy::Cleared;
 use crate::stages::redact;
 use crate::stages::upstream::{SendContext, Sent};
-use http::Response;
+use bytes::Bytes;
+use http::{HeaderMap, Response, StatusCode};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -24,12 +25,34 @@ pub(super) const LONG_TEXT_BYTES: usize = 64 * 1024;
 /// Runs one exchange to its response. The life ends here or goes on in the response's body.
 pub(super) async fn run(mut life: Life, head: Head, incoming: RequestBody) -> Response<DownstreamBody> {
     let peer = head.peer().ip();
-    let browser = life.cors_of(&head);
-    let response = match forward(&mut life, head, incoming).await {
+    let exposed = match life.snapshot.admission.cors(&head) {
+        Cors::Silent => None,
+        Cors::Expose(headers) => Some(headers),
+        Cors::Preflight(headers) => return preflight(life, headers),
+        Cors::PreflightRefused => {
+            let refusal = Refusal::new(Stage::Admit, Cause::Forbidden).detail("preflight of an origin that is not listed");
+            return own(finish_refused(life, &refusal, None));
+        }
+    };
+    let mut response = match forward(&mut life, head, incoming).await {
         Ok(answered) => answer::deliver(life, answered).await,
         Err(refusal) => own(finish_refused(life, &refusal, Some(peer))),
     };
-    browser.allow(response)
+    if let Some(headers) = exposed {
+        response.headers_mut().extend(headers);
+    }
+    response
+}
+
+/// Answers a browser that asks whether its page may call this route.
+fn preflight(mut life: Life, headers: HeaderMap) -> Response<DownstreamBody> {
+    let mut response = Response::new(DownstreamBody::whole(Bytes::new()));
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    *response.headers_mut() = headers;
+    life.add_headers(response.headers_mut());
+    life.note_status(StatusCode::NO_CONTENT.as_u16());
+    life.end(Outcome { cause: Cause::Answered, stage: Stage::Admit }, StatusCode::NO_CONTENT.as_u16());
+    response
 }
 
 async fn forward(life: &mut Life, head: Head, incoming: RequestBody) -> Result<Answered, Refusal> {
@@ -87,7 +110,7 @@ async fn read(
     life.at(Stage::Accept);
     let limits = &life.snapshot.written.limits;
     let deadline = Instant::now() + limits.body_timeout;
-    let received = body::read(incoming, limits.request_body_bytes, deadline).await?;
+    let received = body::read(incoming, None, limits.request_body_bytes, deadline).await?;
     life.at(Stage::Decode);
     let exchange = route.decoder.request(admitted, received)?;
     life.note_exchange(&exchange);

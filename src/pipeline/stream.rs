@@ -5,10 +5,9 @@ use super::ANSWERED;
 use super::answer::{Answered, refusal_of_answer, refusal_of_fault};
 use super::life::Life;
 use crate::config::settings::ToolPolicy;
-use crate::model::{Cause, Endpoint, Outcome, Refusal, Stage};
+use crate::model::{Cause, Outcome, Refusal, Stage};
 use crate::observe::StreamEnd as RecordedEnd;
-use crate::stages::decode::render::StreamEnding;
-use crate::stages::decode::{Decoded, StreamDecoder, StreamEnd, StreamLimits};
+use crate::stages::decode::{Decoded, StreamDecoder, StreamEnd, StreamEnding, StreamLimits};
 use crate::stages::inspect::{Examined, StreamInspector, TimeBudget};
 use crate::stages::policy::CompiledPolicy;
 use crate::stages::redact;
@@ -54,7 +53,7 @@ impl DeliveredStream {
             inspector: StreamInspector::new(Arc::clone(&life.snapshot.inspector)),
             policy: answered.policy,
             tools: answered.tools,
-            deadline: life.shared.streams_must_end(),
+            deadline: Box::pin(life.shared.streams_must_end()),
             events: Vec::new(),
             saw_error: false,
             life: Some(life),
@@ -110,7 +109,7 @@ impl DeliveredStream {
             self.release(examined, began, out)?;
         }
         if ends {
-            for examined in self.inspector.finish(&self.tools, &budget) {
+            for examined in self.inspector.finish() {
                 self.release(examined, began, out)?;
             }
             self.complete();
