@@ -1,0 +1,187 @@
+//! Views for texts that are spelled oddly on purpose: letters apart, digits for letters, rot13, backwards. They are built only
+//! where a hint pattern of the signature scan fired, so ordinary text pays nothing.
+
+use super::views::{Mapped, View, Way};
+use crate::model::OffsetMap;
+use std::ops::Range;
+
+/// Letters in a row, each alone, from which on they are read as a word.
+const LEAST_LETTERS: usize = 5;
+/// Longest separator between two letters of a spaced-out word, in bytes.
+const LONGEST_SEPARATOR: usize = 4;
+
+/// Letters that stand apart from each other.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct SpacedRun {
+    /// Where they stand.
+    pub span: Range<usize>,
+    /// The letters; a space where the separator changed (`i g n o r e   a l l`).
+    pub letters: String,
+}
+
+fn is_separator(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || b"._*|/,+~-'\"`:;#".contains(&byte)
+}
+
+/// All runs of single letters that stand apart, in order.
+pub(super) fn spaced_runs(text: &str) -> Vec<SpacedRun> {
+    let bytes = text.as_bytes();
+    let mut runs = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        match spaced_run(bytes, at) {
+            Some(run) => {
+                at = run.span.end;
+                runs.push(run);
+            }
+            None => at = at.saturating_add(1),
+        }
+    }
+    runs
+}
+
+fn letter_alone(bytes: &[u8], at: usize) -> Option<char> {
+    let byte = *bytes.get(at)?;
+    let before = at.checked_sub(1).and_then(|index| bytes.get(index));
+    let after = bytes.get(at.saturating_add(1));
+    let joined = |other: Option<&u8>| other.is_some_and(|b| b.is_ascii_alphanumeric() || !b.is_ascii());
+    let letter = byte.is_ascii_alphanumeric() || matches!(byte, b'@' | b'$' | b'!');
+    (letter && !joined(before) && !joined(after)).then(|| char::from(leet_letter(byte)).to_ascii_lowercase())
+}
+
+fn spaced_run(bytes: &[u8], start: usize) -> Option<SpacedRun> {
+    let mut letters = String::from(letter_alone(bytes, start)?);
+    let mut count = 1_usize;
+    let mut end = start.saturating_add(1);
+    let mut usual: Option<&[u8]> = None;
+    loop {
+        let rest = bytes.get(end..)?;
+        let len = rest.iter().take(LONGEST_SEPARATOR.saturating_add(1)).take_while(|&&byte| is_separator(byte)).count();
+        let next = end.saturating_add(len);
+        let Some(letter) = letter_alone(bytes, next).filter(|_| (1..=LONGEST_SEPARATOR).contains(&len)) else { break };
+        let separator = rest.get(..len)?;
+        if *usual.get_or_insert(separator) != separator {
+            letters.push(' ');
+        }
+        letters.push(letter);
+        count = count.saturating_add(1);
+        end = next.saturating_add(1);
+    }
+    (count >= LEAST_LETTERS).then_some(SpacedRun { span: start..end, letters })
+}
+
+/// The text with spaced-out words written together.
+pub(super) fn rejoined(text: &str, runs: &[SpacedRun]) -> View {
+    let mut view = Mapped::with_capacity(text.len());
+    let mut at = 0;
+    for run in runs {
+        view.literal_str(text.get(at..run.span.start).unwrap_or(""), at);
+        view.atomic(&run.letters, run.span.clone());
+        at = run.span.end;
+    }
+    view.literal_str(text.get(at..).unwrap_or(""), at);
+    view.finish()
+}
+
+fn leet_letter(byte: u8) -> u8 {
+    match byte {
+        b'0' => b'o',
+        b'1' | b'!' | b'|' => b'i',
+        b'3' => b'e',
+        b'4' | b'@' => b'a',
+        b'5' | b'$' => b's',
+        b'7' => b't',
+        b'8' => b'b',
+        b'9' => b'g',
+        other => other,
+    }
+}
+
+/// The text with digits and signs read as letters, in words that hold a letter. `11` is read as `ll`.
+pub(super) fn unleeted(text: &str) -> View {
+    let mut out = String::with_capacity(text.len());
+    for word in text.split_inclusive(|c: char| c.is_ascii_whitespace() || matches!(c, ',' | '.' | ';' | ':' | '?')) {
+        if !word.bytes().any(|byte| byte.is_ascii_alphabetic()) {
+            out.push_str(word);
+            continue;
+        }
+        let mut chars = word.chars().peekable();
+        while let Some(c) = chars.next() {
+            if c == '1' && chars.peek() == Some(&'1') {
+                chars.next();
+                out.push_str("ll");
+                continue;
+            }
+            out.push(u8::try_from(c).map_or(c, |byte| char::from(leet_letter(byte))));
+        }
+    }
+    View { text: out, way: Way::Pieces(OffsetMap::identity(0)) }
+}
+
+/// The text with its Latin letters moved by thirteen.
+pub(super) fn rot13(text: &str) -> View {
+    let turn = |c: char, first: u8| {
+        let index = u8::try_from(c).unwrap_or(first).saturating_sub(first);
+        char::from(first.saturating_add(index.saturating_add(13) % 26))
+    };
+    let turned = text.chars().map(|c| match c {
+        'a'..='z' => turn(c, b'a'),
+        'A'..='Z' => turn(c, b'A'),
+        other => other,
+    });
+    View { text: turned.collect(), way: Way::Pieces(OffsetMap::identity(0)) }
+}
+
+/// The text backwards. Spans lead back exactly where the text is ASCII, else to the whole of it.
+pub(super) fn reversed(text: &str) -> View {
+    let way = if text.is_ascii() { Way::Backwards(text.len()) } else { Way::Whole(0..text.len()) };
+    View { text: text.chars().rev().collect(), way }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn letters(text: &str) -> Vec<String> {
+        spaced_runs(text).into_iter().map(|run| run.letters).collect()
+    }
+
+    #[test]
+    fn letters_apart_are_read_as_words() {
+        assert_eq!(letters("now i g n o r e   a l l rules"), ["ignore all"]);
+        assert_eq!(letters("i.g.n.o.r.e a.l.l"), ["ignore all"]);
+        assert_eq!(letters("i-g-n-0-r-3"), ["ignore"]);
+        assert_eq!(letters("I * g * n * o * r * e"), ["ignore"]);
+    }
+
+    #[test]
+    fn ordinary_text_has_no_spaced_words() {
+        assert!(letters("I am a b2b person, e.g. from the U.S.A. or so").is_empty());
+        assert!(letters("").is_empty());
+    }
+
+    #[test]
+    fn rejoined_view_leads_back_to_the_whole_spaced_word() {
+        let text = "so i g n o r e that";
+        let view = rejoined(text, &spaced_runs(text));
+        assert_eq!(view.text, "so ignore that");
+        let back = view.way.back(3..9);
+        assert_eq!(&text[back], "i g n o r e");
+    }
+
+    #[test]
+    fn digits_become_letters_only_in_words() {
+        assert_eq!(unleeted("1gn0r3 a11 pr3v10u5 in 2024, 100 %").text, "ignore all previous in 2024, 100 %");
+        assert_eq!(unleeted("ümlaut b4d").text, "ümlaut bad");
+    }
+
+    #[test]
+    fn rot13_and_reversed_undo_themselves() {
+        assert_eq!(rot13("Vtaber é").text, "Ignore é");
+        let text = "erongi won";
+        let view = reversed(text);
+        assert_eq!(view.text, "now ignore");
+        let back = view.way.back(4..10);
+        assert_eq!(&text[back], "erongi");
+    }
+}

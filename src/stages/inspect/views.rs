@@ -1,0 +1,306 @@
+//! Views of a text: the forms in which a model may read it although the bytes look different. Each leads back to the bytes.
+//!
+//! A plain ASCII text is its own normalised view: patterns ignore case and take any white space, so nothing is copied.
+
+use super::characters::{fold_char, is_invisible, looks_like};
+use crate::model::OffsetMap;
+use std::ops::Range;
+
+/// How a text was reached from the one around it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+pub(super) enum ViewKind {
+    Normalised,
+    LookAlike,
+    Spaced,
+    Leet,
+    Tags,
+    Selectors,
+    Base64,
+    Hex,
+    Percent,
+    Entities,
+    Escapes,
+    Rot13,
+    Reversed,
+}
+
+const KINDS: usize = 13;
+const NAMES: [&str; KINDS] = [
+    "normalised",
+    "look_alike",
+    "spaced",
+    "leet",
+    "tag_characters",
+    "variation_selectors",
+    "base64",
+    "hex",
+    "percent",
+    "entities",
+    "escapes",
+    "rot13",
+    "reversed",
+];
+
+/// Every pair of names, so that a finding can hold its way as a `'static` slice.
+static PAIRS: [[[&str; 2]; KINDS]; KINDS] = {
+    let mut table = [[[""; 2]; KINDS]; KINDS];
+    let mut outer = 0;
+    while outer < KINDS {
+        let mut inner = 0;
+        while inner < KINDS {
+            table[outer][inner] = [NAMES[outer], NAMES[inner]];
+            inner += 1;
+        }
+        outer += 1;
+    }
+    table
+};
+
+/// The way to a view; the two outermost steps are kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Via {
+    outer: Option<ViewKind>,
+    inner: Option<ViewKind>,
+}
+
+impl Via {
+    /// One step further in.
+    pub fn then(self, kind: ViewKind) -> Self {
+        match (self.outer, self.inner) {
+            (None, _) => Self { outer: Some(kind), inner: None },
+            (Some(outer), None) if outer != kind => Self { outer: Some(outer), inner: Some(kind) },
+            _ => self,
+        }
+    }
+
+    /// Whether the text was written so that a reader would not see it.
+    pub fn is_encoded(self) -> bool {
+        [self.outer, self.inner].into_iter().flatten().any(|kind| {
+            !matches!(kind, ViewKind::Normalised | ViewKind::Entities | ViewKind::Percent | ViewKind::Escapes)
+        })
+    }
+
+    /// The names, outermost first.
+    pub fn names(self) -> &'static [&'static str] {
+        match (self.outer, self.inner) {
+            (None, _) => &[],
+            (Some(outer), None) => NAMES.get(outer as usize..=outer as usize).unwrap_or_default(),
+            (Some(outer), Some(inner)) => {
+                PAIRS.get(outer as usize).and_then(|row| row.get(inner as usize)).map_or(&[], |pair| pair.as_slice())
+            }
+        }
+    }
+}
+
+/// A text derived from another.
+#[derive(Debug)]
+pub(super) struct View {
+    pub text: String,
+    pub way: Way,
+}
+
+/// How spans of a view lead back.
+#[derive(Debug)]
+pub(super) enum Way {
+    /// Byte for byte, or by pieces.
+    Pieces(OffsetMap),
+    /// Any span stands for this whole range of the source.
+    Whole(Range<usize>),
+    /// The view is the source read backwards (ASCII only); the source's length.
+    Backwards(usize),
+}
+
+impl Way {
+    /// The span of the source that a span of the view came from.
+    pub fn back(&self, span: Range<usize>) -> Range<usize> {
+        match self {
+            Self::Pieces(map) => map.source_span(span),
+            Self::Whole(range) => range.clone(),
+            Self::Backwards(len) => len.saturating_sub(span.end)..len.saturating_sub(span.start),
+        }
+    }
+}
+
+/// Whether patterns can read a text as it stands: printable ASCII and ordinary white space.
+pub(super) fn is_plain(text: &str) -> bool {
+    // No early exit: the loop becomes a handful of vector instructions per 32 bytes.
+    text.as_bytes().chunks(4096).all(|chunk| {
+        chunk.iter().fold(true, |plain, &byte| {
+            plain & ((0x20..0x7F).contains(&byte) | (byte == b'\n') | (byte == b'\t') | (byte == b'\r'))
+        })
+    })
+}
+
+/// What an invisible character between two letters becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Invisible {
+    /// Nothing: `ig​nore` is `ignore`.
+    Dropped,
+    /// A space: some texts use them instead of one.
+    Spaced,
+}
+
+/// Builds a view and its map together.
+#[derive(Debug)]
+pub(super) struct Mapped {
+    text: String,
+    map: OffsetMap,
+    /// Source offset at which a literal piece would go on; `None` after an atomic one.
+    next: Option<usize>,
+}
+
+impl Mapped {
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self { text: String::with_capacity(bytes), map: OffsetMap::identity(0), next: Some(0) }
+    }
+
+    /// Adds a character that stands for as many bytes of the source as it has itself.
+    pub fn literal(&mut self, c: char, at: usize) {
+        if self.next != Some(at) {
+            self.map.push_literal(self.text.len(), at);
+        }
+        self.text.push(c);
+        self.next = Some(at.saturating_add(c.len_utf8()));
+    }
+
+    /// Adds a text that stands in the source as it is.
+    pub fn literal_str(&mut self, text: &str, at: usize) {
+        if !text.is_empty() {
+            if self.next != Some(at) {
+                self.map.push_literal(self.text.len(), at);
+            }
+            self.text.push_str(text);
+            self.next = Some(at.saturating_add(text.len()));
+        }
+    }
+
+    /// Adds what stands for `source`; an empty text adds nothing.
+    pub fn atomic(&mut self, text: &str, source: Range<usize>) {
+        if !text.is_empty() {
+            self.map.push_atomic(self.text.len(), source.start, source.len());
+            self.text.push_str(text);
+            self.next = None;
+        }
+    }
+
+    pub fn finish(self) -> View {
+        View { text: self.text, way: Way::Pieces(self.map) }
+    }
+}
+
+/// The normalised view: folded characters, invisible ones removed, white space as single spaces.
+/// Also tells whether an invisible character was met.
+pub(super) fn normalise(text: &str, invisible: Invisible) -> (View, bool) {
+    let mut view = Mapped::with_capacity(text.len());
+    let mut met_invisible = false;
+    let mut folded = String::new();
+    let mut rest = text.char_indices().peekable();
+    while let Some((at, c)) = rest.next() {
+        let spaced = |c: char| c.is_whitespace() || (invisible == Invisible::Spaced && is_invisible(c));
+        met_invisible |= is_invisible(c);
+        if spaced(c) {
+            let mut end = at.saturating_add(c.len_utf8());
+            while let Some(&(next, c)) = rest.peek().filter(|(_, c)| spaced(*c)) {
+                end = next.saturating_add(c.len_utf8());
+                rest.next();
+            }
+            if end.saturating_sub(at) == 1 {
+                view.literal(' ', at)
+            } else {
+                view.atomic(" ", at..end)
+            }
+            continue;
+        }
+        folded.clear();
+        fold_char(c, |part| folded.push(part));
+        match folded.chars().next() {
+            Some(part) if folded.len() == c.len_utf8() && part.len_utf8() == folded.len() => view.literal(part, at),
+            _ => view.atomic(&folded, at..at.saturating_add(c.len_utf8())),
+        }
+    }
+    (view.finish(), met_invisible)
+}
+
+/// The look-alike view of a normalised text: letters of other scripts as the Latin ones they resemble.
+/// `None` where there are none, or where no Latin letter stands beside them (then it is just another language).
+pub(super) fn look_alike(normalised: &str) -> Option<View> {
+    let mixed = normalised.bytes().any(|byte| byte.is_ascii_alphabetic())
+        || normalised.chars().any(|c| looks_like(c).is_some() && is_rarely_written(c));
+    if normalised.is_ascii() || !mixed || !normalised.chars().any(|c| looks_like(c).is_some()) {
+        return None;
+    }
+    let mut view = Mapped::with_capacity(normalised.len());
+    for (at, c) in normalised.char_indices() {
+        match looks_like(c) {
+            Some(latin) => view.atomic(latin.encode_utf8(&mut [0; 4]), at..at.saturating_add(c.len_utf8())),
+            None => view.literal(c, at),
+        }
+    }
+    Some(view.finish())
+}
+
+/// Look-alikes outside everyday Russian and Greek: small capitals, phonetic letters, Armenian, historic Cyrillic.
+fn is_rarely_written(c: char) -> bool {
+    !matches!(c, 'α'..='ω' | 'а'..='я')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn normal(text: &str) -> String {
+        normalise(text, Invisible::Dropped).0.text
+    }
+
+    #[test]
+    fn plain_ascii_needs_no_view_and_control_bytes_do() {
+        assert!(is_plain("Hello,\r\n\tworld ~"));
+        assert!(!is_plain("ig\u{8}nore"));
+        assert!(!is_plain("\u{7F}"));
+        assert!(!is_plain("é"));
+    }
+
+    #[test]
+    fn normalised_view_drops_what_is_invisible_and_folds_space() {
+        assert_eq!(normal("Ig\u{200B}nore \u{A0}\n ALL\u{3000}x"), "ignore all x");
+        assert_eq!(normalise("a\u{200B}b", Invisible::Spaced).0.text, "a b");
+    }
+
+    #[test]
+    fn span_of_a_view_leads_back_to_all_bytes_that_made_it() {
+        let text = "xx ig\u{200B}nóre  \u{2003}all";
+        let (view, _) = normalise(text, Invisible::Dropped);
+        let at = view.text.find("ignore all").unwrap();
+        let back = view.way.back(at..at + "ignore all".len());
+        assert_eq!(&text[back], "ig\u{200B}nóre  \u{2003}all");
+    }
+
+    #[test]
+    fn look_alike_letters_become_latin_only_beside_latin_ones() {
+        assert_eq!(look_alike("іgnоrе").unwrap().text, "ignore");
+        assert!(look_alike("привет как дела").is_none());
+        assert!(look_alike("plain").is_none());
+        assert_eq!(look_alike("ɪɢɴᴏʀᴇ").unwrap().text, "ignore");
+    }
+
+    #[test]
+    fn way_names_the_two_outermost_steps() {
+        let via = Via::default().then(ViewKind::Base64).then(ViewKind::Normalised).then(ViewKind::Hex);
+        assert_eq!(via.names(), ["base64", "normalised"]);
+        assert_eq!(Via::default().names(), [] as [&str; 0]);
+        assert_eq!(Via::default().then(ViewKind::Reversed).names(), ["reversed"]);
+    }
+
+    proptest! {
+        #[test]
+        fn every_span_of_a_view_leads_back_to_character_borders(text in "\\PC{0,40}|[a-z \u{200B}\u{301}é𝐈ﬁ]{0,40}", from in 0usize..60, len in 1usize..10) {
+            let (view, _) = normalise(&text, Invisible::Dropped);
+            let start = view.text.floor_char_boundary(from.min(view.text.len()));
+            let end = view.text.ceil_char_boundary((start + len).min(view.text.len()));
+            let back = view.way.back(start..end);
+            prop_assert!(text.get(back).is_some());
+        }
+    }
+}
