@@ -17,6 +17,8 @@ use tinyufo::TinyUfo;
 const ENTRIES: usize = 64 * 1024;
 /// Sightings that weigh as much as one entry.
 const SIGHTINGS_PER_WEIGHT: usize = 4;
+/// Weight above which an entry is not kept.
+const HEAVIEST: usize = 64;
 /// Shorter texts are scanned faster than they are looked up.
 const LEAST_BYTES: usize = 32;
 
@@ -71,9 +73,10 @@ impl Cache {
         self.entries.get(&key.0)
     }
 
-    /// Keeps the sightings of a text that was looked at completely.
+    /// Keeps the sightings of a text that was looked at completely, unless they are so many that they would push out much else.
     pub fn put(&self, key: Key, seen: &[Seen], decoding: Decoding) {
-        let weight = u16::try_from(seen.len() / SIGHTINGS_PER_WEIGHT).unwrap_or(u16::MAX).saturating_add(1);
+        let weight = (seen.len() / SIGHTINGS_PER_WEIGHT).saturating_add(1);
+        let Some(weight) = u16::try_from(weight).ok().filter(|&weight| usize::from(weight) <= HEAVIEST) else { return };
         self.entries.put(key.0, Known { seen: Arc::from(seen), decoding }, weight);
     }
 }

@@ -23,6 +23,8 @@ use crate::model::{Category, Direction, Finding, Origin, Segment, TextKind, Untr
 use crate::stages::decode::{Decoded, Exchange, ToolCall};
 use std::collections::HashMap;
 
+/// Bytes of text between two looks at the clock.
+const SECRET_STEP_BYTES: usize = 64 * 1024;
 /// How far secrets and personal data are followed over the border of two windows: a private key fits.
 const SECRET_LOOK_AHEAD_BYTES: usize = 8 * 1024;
 /// What a parameter of an agent's endpoint is judged for.
@@ -131,7 +133,7 @@ fn windowed(
     out: &mut Vec<Sighting>,
     scan: impl Fn(&str, &mut Vec<Sighting>),
 ) -> Result<(), Spent> {
-    for window in windows(text, SECRET_LOOK_AHEAD_BYTES) {
+    for window in windows(text, SECRET_STEP_BYTES, SECRET_LOOK_AHEAD_BYTES) {
         budget.check()?;
         let from = out.len();
         scan(window.text, out);
@@ -142,7 +144,8 @@ fn windowed(
                 return true;
             }
             let owned = sighting.span.start < window.owned;
-            sighting.span = sighting.span.start.saturating_add(window.offset)..sighting.span.end.saturating_add(window.offset);
+            sighting.span =
+                sighting.span.start.saturating_add(window.offset)..sighting.span.end.saturating_add(window.offset);
             owned
         });
     }
@@ -237,7 +240,9 @@ impl<'a, 'b> Pass<'a, 'b> {
             return;
         }
         let place: HashMap<(&str, Origin), usize> = (self.segments.iter().enumerate().rev())
-            .filter(|(_, segment)| matches!(segment.origin, Origin::ToolCall | Origin::ToolDefinition | Origin::Assistant))
+            .filter(|(_, segment)| {
+                matches!(segment.origin, Origin::ToolCall | Origin::ToolDefinition | Origin::Assistant)
+            })
             .map(|(index, segment)| ((segment.text(self.body), segment.origin), index))
             .collect();
         for (name, origin, arguments) in refused {

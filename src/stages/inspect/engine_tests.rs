@@ -50,8 +50,7 @@ fn request(texts: &[(Origin, u32, &str)]) -> Findings {
 
 fn answer(texts: &[(Origin, u32, &str)]) -> Examined {
     let (body, segments) = parts(texts);
-    let decoded =
-        Decoded::for_tests(DecodedForm::Whole, body, AnswerFacts { segments, ..AnswerFacts::default() });
+    let decoded = Decoded::for_tests(DecodedForm::Whole, body, AnswerFacts { segments, ..AnswerFacts::default() });
     unhurried(|budget| INSPECTOR.answer(decoded, &open(), budget))
 }
 
@@ -122,7 +121,8 @@ fn attack_split_over_parts_of_a_message_is_found_in_each_part() {
 
 #[test]
 fn attack_cut_into_many_small_parts_is_found() {
-    let pieces: Vec<_> = ATTACK.as_bytes().chunks(3).map(|c| (Origin::User, 1, std::str::from_utf8(c).unwrap())).collect();
+    let pieces: Vec<_> =
+        ATTACK.as_bytes().chunks(3).map(|c| (Origin::User, 1, std::str::from_utf8(c).unwrap())).collect();
     assert!(request(&pieces).list().iter().any(|finding| finding.score >= 0.95));
 }
 
@@ -180,8 +180,7 @@ fn long_argument_is_found_although_its_text_is_in_the_cache() {
 #[test]
 fn stream_gives_every_event_back_and_holds_nothing() {
     let mut stream = StreamInspector::new(Arc::clone(&INSPECTOR));
-    let decoded =
-        Decoded::for_tests(DecodedForm::Marker(StreamMarker::Done), String::new(), AnswerFacts::default());
+    let decoded = Decoded::for_tests(DecodedForm::Marker(StreamMarker::Done), String::new(), AnswerFacts::default());
     let events = unhurried(|budget| stream.push(decoded, &open(), budget)).count();
     assert_eq!((events, stream.hold(), stream.finish().count()), (1, 0, 0));
 }

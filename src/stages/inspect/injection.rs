@@ -8,9 +8,14 @@ use super::signatures::{CompileError, Hints, Look, Signatures};
 use super::spelling;
 use super::structure::Structure;
 use super::views::{Invisible, Via, View, ViewKind, is_plain, look_alike, normalise};
+use super::windows::windows;
 use crate::config::settings::Pack;
 use crate::model::{Category, Origin};
 
+/// Bytes of text whose views are held in memory at once: the map of a view can take forty times the bytes of its text.
+const VIEW_STEP_BYTES: usize = 512 * 1024;
+/// How far a view goes on over the border of two windows.
+const VIEW_LOOK_AHEAD_BYTES: usize = 8 * 1024;
 /// How many encodings may be nested in each other.
 const DEPTH: u8 = 2;
 /// What a match in encoded text gains: nobody encodes an instruction by accident.
@@ -57,11 +62,25 @@ impl Injection {
         seen: &mut Vec<Seen>,
     ) -> Result<Decoding, Spent> {
         let from = seen.len();
-        let mut scan = Scan { guards: self, origin, budget, work: Work::for_text(text.len()), seen };
-        scan.text(text, Via::default(), 0)?;
-        let decoding = if scan.work.cut { Decoding::Cut } else { Decoding::Complete };
+        let mut decoding = Decoding::Complete;
+        let mut outcome = Ok(());
+        for window in windows(text, VIEW_STEP_BYTES, VIEW_LOOK_AHEAD_BYTES) {
+            let from = seen.len();
+            let mut scan = Scan { guards: self, origin, budget, work: Work::for_text(window.text.len()), seen };
+            outcome = scan.text(window.text, Via::default(), 0);
+            if scan.work.cut {
+                decoding = Decoding::Cut;
+            }
+            for one in seen.get_mut(from..).unwrap_or_default() {
+                let span = &one.sighting.span;
+                one.sighting.span = span.start.saturating_add(window.offset)..span.end.saturating_add(window.offset);
+            }
+            if outcome.is_err() {
+                break;
+            }
+        }
         drop_repeats(seen, from);
-        Ok(decoding)
+        outcome.map(|()| decoding)
     }
 }
 

@@ -6,7 +6,7 @@
 //! | `engine`, `stream` | the doors: a request, an answer, the events of a stream |
 //! | `injection` | signatures and structure over all views of one text |
 //! | `views`, `characters`, `spelling`, `encodings` | the views of a text and the way back to its bytes |
-//! | `signatures`, `rewrite`, `context` | compiled packs; what a pattern means; quotation and reporting |
+//! | `signatures`, `rewrite`, `needs`, `bank`, `context` | compiled packs; what a pattern means; the words it needs; quotation |
 //! | `structure` | characters that are there to hide something |
 //! | `joined` | text split over the segments of one message |
 //! | `arguments` | tools by name, and the strings in their arguments |
@@ -14,6 +14,7 @@
 //! | `secrets`, `pii`, `sinks`, `log` | credentials, personal data, dangerous parameters; text for logs |
 
 mod arguments;
+mod bank;
 mod budget;
 mod cache;
 mod characters;
@@ -24,8 +25,7 @@ mod findings;
 mod injection;
 mod joined;
 mod log;
-#[cfg(test)]
-mod measure;
+mod needs;
 #[cfg(test)]
 mod pack_tests;
 mod pii;

@@ -76,10 +76,9 @@ impl Via {
 
     /// Whether the text was written so that a reader would not see it.
     pub fn is_encoded(self) -> bool {
-        [self.outer, self.inner]
-            .into_iter()
-            .flatten()
-            .any(|kind| !matches!(kind, ViewKind::Normalised | ViewKind::Entities | ViewKind::Percent | ViewKind::Escapes))
+        [self.outer, self.inner].into_iter().flatten().any(|kind| {
+            !matches!(kind, ViewKind::Normalised | ViewKind::Entities | ViewKind::Percent | ViewKind::Escapes)
+        })
     }
 
     /// The names, outermost first.
@@ -128,7 +127,7 @@ pub(super) fn is_plain(text: &str) -> bool {
     // No early exit: the loop becomes a handful of vector instructions per 32 bytes.
     text.as_bytes().chunks(4096).all(|chunk| {
         chunk.iter().fold(true, |plain, &byte| {
-            plain & ((byte >= 0x20) & (byte < 0x7F) | (byte == b'\n') | (byte == b'\t') | (byte == b'\r'))
+            plain & ((0x20..0x7F).contains(&byte) | (byte == b'\n') | (byte == b'\t') | (byte == b'\r'))
         })
     })
 }
@@ -206,7 +205,11 @@ pub(super) fn normalise(text: &str, invisible: Invisible) -> (View, bool) {
                 end = next.saturating_add(c.len_utf8());
                 rest.next();
             }
-            if end.saturating_sub(at) == 1 { view.literal(' ', at) } else { view.atomic(" ", at..end) }
+            if end.saturating_sub(at) == 1 {
+                view.literal(' ', at)
+            } else {
+                view.atomic(" ", at..end)
+            }
             continue;
         }
         folded.clear();

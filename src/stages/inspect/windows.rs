@@ -1,8 +1,6 @@
 //! Cuts a long text into windows, so that the clock is looked at between them. Each window owns the matches that begin in
 //! its first part and sees enough of what follows to take them whole.
 
-/// Bytes between two looks at the clock: about 0.5 ms of scanning.
-const STEP_BYTES: usize = 64 * 1024;
 /// How far a border moves back to stand after white space, so that no word is cut in two.
 const SLACK_BYTES: usize = 256;
 
@@ -17,8 +15,8 @@ pub(super) struct Window<'t> {
     pub owned: usize,
 }
 
-/// Cuts `text`; each window sees `look_ahead` bytes beyond what it owns.
-pub(super) fn windows(text: &str, look_ahead: usize) -> impl Iterator<Item = Window<'_>> {
+/// Cuts `text` into windows that own about `step` bytes; each sees `look_ahead` bytes beyond.
+pub(super) fn windows(text: &str, step: usize, look_ahead: usize) -> impl Iterator<Item = Window<'_>> {
     let mut start = 0;
     let mut finished = text.is_empty();
     std::iter::from_fn(move || {
@@ -26,11 +24,11 @@ pub(super) fn windows(text: &str, look_ahead: usize) -> impl Iterator<Item = Win
             return None;
         }
         let rest = text.get(start..)?;
-        if rest.len() <= STEP_BYTES.saturating_add(look_ahead) {
+        if rest.len() <= step.saturating_add(look_ahead) {
             finished = true;
             return Some(Window { offset: start, text: rest, owned: rest.len() });
         }
-        let owned = border(rest, STEP_BYTES);
+        let owned = border(rest, step.max(SLACK_BYTES.saturating_mul(2)));
         let end = rest.floor_char_boundary(owned.saturating_add(look_ahead));
         let window = Window { offset: start, text: rest.get(..end)?, owned };
         start = start.saturating_add(owned);
@@ -56,7 +54,7 @@ mod tests {
     fn windows_own_every_byte_once_and_see_what_follows() {
         let text = "añ word ".repeat(40_000);
         let mut at = 0;
-        for window in windows(&text, 100) {
+        for window in windows(&text, 4096, 100) {
             assert_eq!(window.offset, at);
             assert!(window.owned > 0);
             at += window.owned;
@@ -67,12 +65,12 @@ mod tests {
 
     #[test]
     fn short_text_is_one_window_and_empty_text_none() {
-        assert_eq!(windows("abc", 10).count(), 1);
-        assert_eq!(windows("", 10).count(), 0);
+        assert_eq!(windows("abc", 4096, 10).count(), 1);
+        assert_eq!(windows("", 4096, 10).count(), 0);
     }
 
     #[test]
     fn text_without_white_space_still_moves_on() {
-        assert!(windows(&"x".repeat(200_000), 0).count() >= 3);
+        assert!(windows(&"x".repeat(20_000), 4096, 0).count() >= 3);
     }
 }
