@@ -15,6 +15,7 @@ mod url;
 
 use super::Sighting;
 use crate::model::{Category, RuleId};
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// Most sightings of one sink in one text; the last of them then reaches to the end of the text.
@@ -61,8 +62,38 @@ pub fn scan_sinks(text: &str, sinks: &[Category], out: &mut Vec<Sighting>) {
             Category::Ssrf => ("URL", url::scan),
             Category::Injection | Category::Secret | Category::Pii | Category::Tool => continue,
         };
+        let first = out.len();
         scan(text, &mut Report { category: *sink, label, text, out, count: 0 });
+        if out.len() == first
+            && let Some(decoded) = percent_decoded(text)
+        {
+            scan_decoded(text, &decoded, *sink, label, scan, out);
+        }
     }
+}
+
+/// The text with percent signs undone once, if that changes it.
+fn percent_decoded(text: &str) -> Option<Cow<'_, str>> {
+    let may = text
+        .as_bytes()
+        .windows(3)
+        .any(|window| matches!(window, [b'%', high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit()));
+    may.then(|| percent_encoding::percent_decode_str(text).decode_utf8_lossy())
+}
+
+/// Whatever stands in the decoded text is reported once, for the whole parameter: it is the program behind that decodes it.
+fn scan_decoded(
+    text: &str,
+    decoded: &str,
+    category: Category,
+    label: &'static str,
+    scan: fn(&str, &mut Report<'_>),
+    out: &mut Vec<Sighting>,
+) {
+    let mut found = Vec::new();
+    scan(decoded, &mut Report { category, label, text: decoded, out: &mut found, count: 0 });
+    let surest = found.into_iter().max_by(|a, b| a.score.total_cmp(&b.score));
+    out.extend(surest.map(|sighting| Sighting { span: 0..text.len(), ..sighting }));
 }
 
 #[cfg(test)]

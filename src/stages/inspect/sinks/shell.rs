@@ -7,7 +7,7 @@ use super::Report;
 use std::ops::Range;
 
 /// Commands that are no words of prose.
-const COMMANDS: [&str; 71] = [
+const COMMANDS: [&str; 72] = [
     "rm",
     "curl",
     "wget",
@@ -79,14 +79,15 @@ const COMMANDS: [&str; 71] = [
     "wmic",
     "bitsadmin",
     "cmd",
+    "echo",
 ];
 
 /// Commands that are words as well: an argument must follow.
-const WORDS: [&str; 47] = [
-    "cat", "id", "echo", "find", "sort", "sleep", "date", "kill", "who", "w", "touch", "head", "tail", "more", "less",
-    "cut", "ping", "node", "ruby", "python", "history", "set", "export", "source", "eval", "exec", "type", "man",
-    "top", "tee", "mail", "make", "test", "yes", "dir", "net", "ver", "shutdown", "reboot", "init", "mount", "host",
-    "dig", "ps", "df", "lua", "time",
+const WORDS: [&str; 46] = [
+    "cat", "id", "find", "sort", "sleep", "date", "kill", "who", "w", "touch", "head", "tail", "more", "less", "cut",
+    "ping", "node", "ruby", "python", "history", "set", "export", "source", "eval", "exec", "type", "man", "top",
+    "tee", "mail", "make", "test", "yes", "dir", "net", "ver", "shutdown", "reboot", "init", "mount", "host", "dig",
+    "ps", "df", "lua", "time",
 ];
 
 /// Those of them that do something by themselves, and those that do but stand in lists too: only right behind the sign.
@@ -207,7 +208,8 @@ fn command_at(bytes: &[u8], at: usize) -> Option<(Command, usize)> {
     if argument_follows(bytes, end) {
         return Some((Command::WithArgument, end));
     }
-    if !known(&ALONE) && !(skipped == 0 && known(&ALONE_AND_GLUED)) {
+    let stands_alone = known(&ALONE) || (skipped == 0 && known(&ALONE_AND_GLUED));
+    if !stands_alone {
         return None;
     }
     let rest = bytes.get(end..)?;

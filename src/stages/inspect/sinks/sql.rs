@@ -5,7 +5,6 @@
 
 use super::Report;
 use std::collections::VecDeque;
-use std::ops::Range;
 
 /// Tokens that a rule may look at from its place on.
 const AHEAD: usize = 24;
@@ -419,9 +418,9 @@ fn time_function(window: &Window<'_>, index: usize) -> Option<usize> {
     (always || sleeps || waits).then_some(index + 3)
 }
 
-/// Kept for the module's tests: the spans of tokens lie in the text and follow each other.
+/// The tokens' places, for the tests.
 #[cfg(test)]
-pub(super) fn token_spans(text: &str) -> Vec<Range<usize>> {
+pub(super) fn token_spans(text: &str) -> Vec<std::ops::Range<usize>> {
     let mut lexer = Lexer { text, at: 0 };
     std::iter::from_fn(|| lexer.token()).map(|token| token.start..token.end).collect()
 }

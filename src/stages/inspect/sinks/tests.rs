@@ -107,6 +107,7 @@ fn sql_injection_fires() {
             "x' or name like '%a%",
             "SELECT table_name FROM information_schema.tables",
             "'+or+1=1--",
+            "%27%20OR%201%3D1--",
         ],
     );
 }
@@ -165,6 +166,9 @@ fn command_injection_fires() {
             "<(curl x)",
             "a; python -c 'import os'",
             "a;{cat,/etc/passwd}",
+            "foo; echo pwned",
+            "host%0als",
+            "x%3B%20rm%20-rf%20%2F",
         ],
     );
 }
@@ -337,6 +341,10 @@ fn ssrf_fires() {
             "see http://100.64.0.1/.",
             "localhost:6379",
             "ws://127.0.0.1:9222/",
+            "http://①⑥⑨.254.169.254/",
+            "http://127。0。0。1/",
+            "http://intranet/x",
+            "http%3A%2F%2F127.0.0.1%2F",
             "http://[64:ff9b::7f00:1]/",
         ],
     );

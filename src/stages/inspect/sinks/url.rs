@@ -4,6 +4,7 @@
 use super::Report;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
+use unicode_normalization::UnicodeNormalization;
 
 /// Longest host with user name, in bytes.
 const AUTHORITY: usize = 300;
@@ -59,7 +60,19 @@ fn with_scheme(text: &str, colon: usize) -> Option<Found> {
         return Some(("sink.ssrf.scheme", 0.9, start..host_at));
     }
     let web = matches!(scheme.as_str(), "http" | "https" | "ws" | "wss" | "ftp");
-    (web && slashes >= 1).then(|| judge(text, start, host_at)).flatten()
+    if !web || slashes == 0 {
+        return None;
+    }
+    judge(text, start, host_at).or_else(|| single_label(rest.get(slashes..)?, start, host_at))
+}
+
+/// A name without a dot is no public one: `http://intranet/`.
+fn single_label(rest: &[u8], start: usize, host_at: usize) -> Option<Found> {
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let len = rest.iter().take(64).take_while(|byte| is_part(byte)).count();
+    let ended = rest.get(len).is_none_or(|next| matches!(next, b'/' | b':' | b'?' | b'#'));
+    let named = rest.first().is_some_and(u8::is_ascii_alphabetic);
+    (named && ended).then(|| ("sink.ssrf.internal-host", 0.6, start..host_at.saturating_add(len)))
 }
 
 /// `//host/…` as browsers and many clients take it.
@@ -118,7 +131,12 @@ fn host_of(authority: &[u8]) -> String {
         Some(inner) => inner.split([']', '%']).next().unwrap_or(""),
         None => decoded.split(':').next().unwrap_or(""),
     };
-    host.trim_end_matches(['.', ',', ')', ';']).to_owned()
+    let host = host.trim_end_matches(['.', ',', ')', ';']);
+    match host.is_ascii() {
+        true => host.to_owned(),
+        // Clients fold such characters before they look a name up: `①⑥⑨。254…`.
+        false => host.nfkc().map(|letter| if letter == '\u{3002}' { '.' } else { letter }).collect(),
+    }
 }
 
 fn host_kind(host: &str) -> Option<(&'static str, f32)> {
