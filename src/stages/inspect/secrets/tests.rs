@@ -260,14 +260,14 @@ fn flood_of_secrets_becomes_one_sighting_to_the_end() {
 #[test]
 fn repeated_literals_cost_linear_time() {
     for row in TABLE {
-        for filler in ["", "=", "."] {
+        for filler in ["", "="] {
             let unit = format!("{}{filler}", row.literal);
-            let text = unit.repeat(20_000 / unit.len());
+            let text = unit.repeat(12_000 / unit.len());
             let before = std::time::Instant::now();
             let mut out = Vec::new();
             secrets().scan(&text, &mut out);
             let took = before.elapsed();
-            assert!(took.as_millis() < 500, "{unit:?} took {took:?}");
+            assert!(took.as_millis() < 300, "{unit:?} took {took:?}");
         }
     }
 }
