@@ -9,6 +9,7 @@
 //! [`MAX_SIGHTINGS`] the rest of the text counts as one sighting. ASCII digits only.
 
 mod addresses;
+mod iban;
 mod numbers;
 
 use super::Sighting;
@@ -115,7 +116,7 @@ fn look(text: &str, place: usize, done: usize) -> (Option<Hit>, usize) {
         Some(b'@') => (addresses::email(text, place, done), place.saturating_add(1)),
         Some(b':') => (addresses::ipv6(bytes, place, done), place.saturating_add(1)),
         _ => {
-            if let Some(hit) = addresses::ipv4(bytes, place, done).or_else(|| numbers::iban(bytes, place, done)) {
+            if let Some(hit) = addresses::ipv4(bytes, place, done).or_else(|| iban::iban(bytes, place, done)) {
                 return (Some(hit), place);
             }
             numbers::number(bytes, place, done)

@@ -70,6 +70,9 @@ mod tests {
         assert!(media_in(r#"{"message":{"audio":{"id":"a","data":"UklG"}}}"#, "UklG"));
         assert!(media_in(r#"[{"type":"redacted_thinking","data":"x"},{"data":"UklG"}]"#, "UklG"));
         assert!(media_in(r#"{"data":"UklG","next":{"type":"redacted_thinking"}}"#, "UklG"));
-        assert!(answer_has_media("short", &[100..200]), "a span that does not fit is not waved through");
+        assert!(
+            answer_has_media("short", std::slice::from_ref(&(100..200))),
+            "a span that does not fit is not waved through"
+        );
     }
 }

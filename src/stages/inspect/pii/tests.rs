@@ -49,6 +49,7 @@ fn email_is_found_whole() {
         only(text, "EMAIL", value);
     }
     assert_eq!(seen("a@b.io,c@d.io").len(), 2);
+    assert_eq!(seen("+4915112345678+4915112345679").len(), 2);
 }
 
 #[test]
@@ -88,7 +89,7 @@ fn card_is_found_by_range_length_and_luhn() {
     ] {
         only(&format!("card {value} thanks"), "CREDIT_CARD", value);
         only(&format!("卡号{value}。"), "CREDIT_CARD", value);
-        only(&format!("{value}"), "CREDIT_CARD", value);
+        only(value, "CREDIT_CARD", value);
     }
     only("4111 1111 1111 1111 12/27 123", "CREDIT_CARD", "4111 1111 1111 1111");
     only("pay\\n4111111111111111\\nnow", "CREDIT_CARD", "4111111111111111");

@@ -64,8 +64,8 @@ fn after_separator(bytes: &[u8], from: usize) -> Option<usize> {
     if after > sign {
         return Some(skip(after, 8, b" \t*\r\n"));
     }
-    let word = bytes.get(sign..sign.checked_add(3)?)?;
-    (sign > from && word.eq_ignore_ascii_case(b"is ")).then(|| skip(sign.saturating_add(3), 4, b" :"))
+    let is = matches!(bytes.get(sign..)?, [b'i' | b'I', b's' | b'S', b' ' | b':' | b'=', ..]);
+    (sign > from && is).then(|| skip(sign.saturating_add(2), 4, b" :="))
 }
 
 /// The value from `from` on: what stands between quotes, or up to a space or a bracket.

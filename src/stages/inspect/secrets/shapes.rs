@@ -18,6 +18,8 @@ pub(super) enum Alphabet {
     Dotted,
     /// `0-9A-Za-z+/=`
     Base64,
+    /// `0-9A-Za-z+/`: base64 without padding
+    Base64Body,
     /// `0-9A-Za-z%`: percent-encoded base64
     Percent,
     /// `0-9A-Za-z_/-`: parts of a URL path
@@ -33,6 +35,7 @@ impl Alphabet {
             Self::Word => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'),
             Self::Dotted => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'),
             Self::Base64 => byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='),
+            Self::Base64Body => byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'),
             Self::Percent => byte.is_ascii_alphanumeric() || byte == b'%',
             Self::Path => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'/'),
         }

@@ -77,7 +77,7 @@ pub(super) fn github(text: &str, at: Range<usize>) -> Option<Hit> {
 /// AWS's secret access key: forty characters of base64 shortly after a word that announces it.
 pub(super) fn aws_secret(text: &str, at: Range<usize>) -> Option<Hit> {
     let bytes = text.as_bytes();
-    let span = near(bytes, at.end, Alphabet::Base64, 40, 40)?;
+    let span = near(bytes, at.end, Alphabet::Base64Body, 40, 40)?;
     mixes_cases(slice(bytes, span.clone())).then_some(Hit { span, score: 0.9 })
 }
 
@@ -118,7 +118,7 @@ pub(super) fn sendgrid(text: &str, at: Range<usize>) -> Option<Hit> {
     let bytes = text.as_bytes();
     let parts = parts(bytes, at.end, [16..=32, 32..=64])?;
     (is(text, &at, "SG.") && may_begin(bytes, at.start) && looks_random(slice(bytes, parts.clone())))
-        .then(|| Hit { span: at.start..parts.end, score: 0.99 })
+        .then_some(Hit { span: at.start..parts.end, score: 0.99 })
 }
 
 /// Runs of word characters of these lengths, with dots between.
@@ -170,7 +170,7 @@ pub(super) fn telegram(text: &str, at: Range<usize>) -> Option<Hit> {
     let fits = is(text, &at, ":AA") && (8..=10).contains(&digits) && tail.len() == 35;
     // `bot` stands before the number in the API's paths.
     let begins = may_begin(bytes, start) || slice(bytes, start.saturating_sub(3)..start).eq_ignore_ascii_case(b"bot");
-    (fits && begins).then(|| Hit { span: start..tail.end, score: 0.97 })
+    (fits && begins).then_some(Hit { span: start..tail.end, score: 0.97 })
 }
 
 /// Vault's older tokens: `s.` and 24 characters shortly after the product's name.
@@ -180,7 +180,7 @@ pub(super) fn old_vault(text: &str, at: Range<usize>) -> Option<Hit> {
     memmem::find_iter(window, b"s.").map(|offset| at.end.saturating_add(offset)).find_map(|start| {
         let tail = run(bytes, start.saturating_add(2), Alphabet::Alnum, 25);
         let fits = tail.len() == 24 && may_begin(bytes, start) && looks_random(slice(bytes, tail.clone()));
-        fits.then(|| Hit { span: start..tail.end, score: 0.8 })
+        fits.then_some(Hit { span: start..tail.end, score: 0.8 })
     })
 }
 
