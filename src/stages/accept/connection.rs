@@ -63,6 +63,7 @@ impl<H: Handler> Connection<H> {
             .header_read_timeout(None)
             .serve_connection(TokioIo::new(gate), service);
         let stopped = tokio::select! {
+            biased;
             _ = &mut connection => false,
             _ = drain_deadline(&mut self.stop) => true,
         };

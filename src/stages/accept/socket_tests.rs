@@ -222,6 +222,27 @@ async fn ambiguous_requests_are_answered_400_and_never_seen() {
     assert_eq!(server.seen(), ["POST /ok"]);
 }
 
+/// hyper's own refusals have an empty body: they would show that it disagrees with the gate.
+#[tokio::test]
+async fn no_byte_anywhere_in_a_head_gets_past_the_gate_and_is_refused_by_hyper() {
+    let server = start().await;
+    let pieces =
+        ["GE", "T /a", "b?c", "d HTTP/1.1\r\nHo", "st: g", "w\r\nX-N", "ame: v", "alue\r\nConnection: close\r\n\r\n"];
+    let mut passed = 0;
+    for place in 1..pieces.len() {
+        for byte in (0..=255_u8).filter(|byte| !byte.is_ascii_alphanumeric()) {
+            let (before, after) = (pieces[..place].concat(), pieces[place..].concat());
+            let bytes = [before.as_bytes(), &[byte], after.as_bytes()].concat();
+            let text = server.converse(&bytes).await;
+            passed += usize::from(text.starts_with("HTTP/1.1 200 "));
+            let is_ours = text.starts_with("HTTP/1.1 200 ") || text.contains("refused malformed_request");
+            assert!(is_ours, "{byte:#x} at {place}: {text:?}");
+        }
+    }
+    assert!(passed > 100, "{passed}");
+    assert_eq!(server.seen().len(), passed);
+}
+
 #[tokio::test]
 async fn pipelined_requests_are_answered_in_order_up_to_the_bad_one() {
     let server = start().await;
