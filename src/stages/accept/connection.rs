@@ -2,12 +2,13 @@
 
 use super::body::RequestBody;
 use super::fault::Fault;
-use super::gate::{Gate, GateLimits, Turn};
+use super::gate::{Gate, GateLimits};
 use super::head::Head;
 use super::header_name::stripped;
 use super::path;
 use super::refused::{Refused, encode};
 use super::serve::{Handler, Phase, drain_deadline};
+use super::turn::Turn;
 use crate::model::{Cause, Refusal, Stage};
 use bytes::Bytes;
 use http::header::{CONNECTION, HeaderValue};
@@ -63,6 +64,7 @@ impl<H: Handler> Connection<H> {
             .header_read_timeout(None)
             .serve_connection(TokioIo::new(gate), service);
         let stopped = tokio::select! {
+            biased;
             _ = &mut connection => false,
             _ = drain_deadline(&mut self.stop) => true,
         };

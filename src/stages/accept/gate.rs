@@ -9,10 +9,10 @@ use super::alarm::Alarm;
 use super::chunks::Chunks;
 use super::fault::Fault;
 use super::head_scan::{Framing, HeadScan};
+use super::turn::Turn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -35,35 +35,6 @@ pub(super) struct GateLimits {
     pub keep_alive_idle: Duration,
     /// How long a client may take not one byte of its answer.
     pub write_stall: Duration,
-}
-
-/// Whose turn it is on a connection: the gate takes it when it lets a head through; the exchange gives it back when its
-/// answer is done.
-#[derive(Debug, Default)]
-pub(super) struct Turn {
-    taken: AtomicBool,
-    needs_strip: AtomicBool,
-}
-
-impl Turn {
-    /// Whether the head let through last has headers that must be removed.
-    pub(super) fn needs_strip(&self) -> bool {
-        self.needs_strip.load(Ordering::Relaxed)
-    }
-
-    /// Gives the turn back.
-    pub(super) fn give_back(&self) {
-        self.taken.store(false, Ordering::Release);
-    }
-
-    fn take(&self, needs_strip: bool) {
-        self.needs_strip.store(needs_strip, Ordering::Relaxed);
-        self.taken.store(true, Ordering::Release);
-    }
-
-    fn is_taken(&self) -> bool {
-        self.taken.load(Ordering::Acquire)
-    }
 }
 
 /// What the bytes after those passed on belong to.

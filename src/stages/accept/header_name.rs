@@ -17,7 +17,7 @@ pub(super) enum Known {
     Upgrade,
     Expect,
     MethodOverride,
-    /// Removed before anybody reads the head: hop-by-hop, or a statement that only a trusted proxy may make.
+    /// Removed before anybody reads the head: hop-by-hop, a statement that only a trusted proxy may make, or a second path.
     Stripped,
     /// Kept, but neither `Connection` nor a trailer may name it.
     Guarded,
@@ -30,7 +30,8 @@ pub(super) struct Classified {
     pub shadow: bool,
 }
 
-const NAMES: [(&str, Known); 34] = [
+/// Sorted by length.
+const NAMES: [(&str, Known); 36] = [
     ("te", Known::Stripped),
     ("host", Known::Host),
     ("cookie", Known::Guarded),
@@ -49,10 +50,12 @@ const NAMES: [(&str, Known); 34] = [
     ("authorization", Known::Authorization),
     ("content-range", Known::Guarded),
     ("x-http-method", Known::MethodOverride),
+    ("x-rewrite-url", Known::Stripped),
     ("content-length", Known::ContentLength),
     ("http2-settings", Known::Upgrade),
     ("true-client-ip", Known::Stripped),
     ("x-goog-api-key", Known::XGoogApiKey),
+    ("x-original-url", Known::Stripped),
     ("x-forwarded-for", Known::Stripped),
     ("content-encoding", Known::ContentEncoding),
     ("proxy-connection", Known::Stripped),
@@ -63,14 +66,31 @@ const NAMES: [(&str, Known); 34] = [
     ("x-forwarded-proto", Known::Stripped),
     ("x-method-override", Known::MethodOverride),
     ("proxy-authorization", Known::Stripped),
-    ("x-forwarded-client-cert", Known::Stripped),
     ("x-http-method-override", Known::MethodOverride),
+    ("x-forwarded-client-cert", Known::Stripped),
 ];
+
+/// For each length the range of [`NAMES`], which is sorted by length.
+const BY_LENGTH: [(usize, usize); 24] = {
+    let mut ranges = [(0, 0); 24];
+    let mut at = 0;
+    while at < NAMES.len() {
+        let len = NAMES[at].0.len();
+        if ranges[len].1 == 0 {
+            ranges[len].0 = at;
+        }
+        assert!(at == 0 || NAMES[at - 1].0.len() <= len, "sorted by length");
+        at += 1;
+        ranges[len].1 = at;
+    }
+    ranges
+};
 
 /// Says what a name means; `None` for the names that the gate does not care about.
 pub(super) fn classify(name: &[u8]) -> Option<Classified> {
-    // The length decides nearly always, so that an ordinary header costs a few comparisons of numbers.
-    let (text, known) = NAMES.iter().find(|(text, _)| text.len() == name.len() && same(name, text.as_bytes()))?;
+    // The length decides nearly always, so that an ordinary header costs a look into a small table.
+    let (from, to) = BY_LENGTH.get(name.len()).copied()?;
+    let (text, known) = NAMES.get(from..to)?.iter().find(|(text, _)| same(name, text.as_bytes()))?;
     let shadow = name.iter().zip(text.as_bytes()).any(|(byte, wanted)| *byte == b'_' && *wanted == b'-');
     Some(Classified { known: *known, shadow })
 }

@@ -13,6 +13,7 @@ mod path;
 mod received;
 mod refused;
 mod serve;
+mod turn;
 
 #[cfg(test)]
 mod socket_tests;

@@ -27,6 +27,8 @@ const ACCEPT_PAUSE: (Duration, Duration) = (Duration::from_millis(5), Duration::
 const TURNED_AWAY_AT_ONCE: usize = 64;
 /// How long a client may take not one byte of its answer.
 const WRITE_STALL: Duration = Duration::from_secs(60);
+/// The most that a head may be configured to have, in bytes: below hyper's own limit, whose refusals have no body.
+const MOST_HEAD_BYTES: u64 = 256 * 1024;
 
 /// What `accept` asks of the rest of the gateway.
 pub trait Handler: Clone + Send + Sync + 'static {
@@ -64,7 +66,7 @@ impl ServeSettings {
     /// Takes the limits of the configuration. Make it once per process and clone it for each listener.
     pub fn new(limits: &Limits) -> Self {
         let gate = GateLimits {
-            head_bytes: usize::try_from(limits.head_bytes).unwrap_or(usize::MAX),
+            head_bytes: usize::try_from(limits.head_bytes.min(MOST_HEAD_BYTES)).unwrap_or(usize::MAX),
             head_timeout: limits.head_timeout,
             keep_alive_idle: limits.keep_alive_idle,
             write_stall: WRITE_STALL,
@@ -94,6 +96,7 @@ pub async fn serve<H: Handler>(
     let mut pause = ACCEPT_PAUSE.0;
     let until = loop {
         tokio::select! {
+            biased;
             until = drain_deadline(&mut stop) => break until,
             Some(ended) = connections.join_next(), if !connections.is_empty() => note_end(ended),
             accepted = listener.accept() => match accepted {
