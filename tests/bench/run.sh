@@ -100,7 +100,7 @@ clients:
   - name: bench
     key_sha256: "$(printf %s "$key" | sha256sum | cut -d' ' -f1)"
     limits: { requests: [4000000000/min], tokens: 4000000000/min, concurrency: 1000 }
-record: { stdout: false, file: { path: $work/records.jsonl } }
+record: { stdout: false, file: { path: $work/records.jsonl, keep: 1 } }
 EOF
 taskset -c 0 "$target/portcullis" serve --config "$work/gateway.yaml" >"$work/gateway.log" 2>&1 &
 gateway_pid=$!

@@ -116,7 +116,6 @@ fn body_that_does_not_fit_the_schema_is_refused_without_an_echo() {
         json!({"message": "hi", "count": 1.5}),
         json!({"message": "hi", "order": "zanzibar77 lower case"}),
         json!({"message": "a".repeat(2001)}),
-        json!(["message"]),
     ] {
         let answer = ask(&gateway, &body);
         assert_eq!((answer.status, answer.code().as_str()), (400, "schema_mismatch"), "{body}: {}", answer.text());

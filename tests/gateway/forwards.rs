@@ -117,7 +117,9 @@ fn credentials_in_the_query_stay_here() {
 #[test]
 fn trace_context_goes_on_to_the_upstream() {
     let mock = Mock::provider();
-    let gateway = Gateway::start(&Config::new(&mock));
+    let collector = Mock::always(Reply::json(200, &json!({})));
+    let tracing = format!("tracing: {{ endpoint: \"http://127.0.0.1:{}\" }}", collector.port());
+    let gateway = Gateway::start(&Config::new(&mock).more(&tracing));
     let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
     let request = chat_request("hi").header("traceparent", &format!("00-{trace}-00f067aa0ba902b7-01"));
     assert_eq!(gateway.send(&request).status, 200);

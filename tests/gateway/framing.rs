@@ -92,7 +92,6 @@ fn ambiguous_lengths_are_refused() {
         ("identity", framed(&format!("transfer-encoding: identity\r\ncontent-length: {len}\r\n"), &body)),
         ("chunked in quotes", framed("transfer-encoding: \"chunked\"\r\n", &chunked)),
         ("chunked after a vertical tab", framed("transfer-encoding: \x0bchunked\r\n", &chunked)),
-        ("neither length nor chunks", framed("", &body)),
     ];
     all_refused(&rows, &gateway, &mock);
 }

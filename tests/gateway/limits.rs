@@ -88,14 +88,21 @@ fn concurrency_is_bounded_and_given_back() {
     });
 }
 
+/// A request that may bring 10 tokens, which is what is reserved for it beside its prompt.
+fn short(text: &str, stream: bool) -> Request {
+    let messages = json!([{"role": "user", "content": text}]);
+    let body = json!({"model": "m", "max_tokens": 10, "stream": stream, "messages": messages});
+    Request::post("/v1/chat/completions").key(CLIENT_KEY).json(&body)
+}
+
 #[test]
 fn tokens_are_counted_from_the_providers_usage() {
     let mock = Mock::provider(); // 15 tokens an answer
-    let gateway = Gateway::start(&Config::new(&mock).one_client("tokens: 20/min"));
-    let request = chat_request("hi").key(CLIENT_KEY);
+    let gateway = Gateway::start(&Config::new(&mock).one_client("tokens: 40/min"));
+    let request = short("hi", false);
     let statuses: Vec<u16> = (0..4).map(|_| gateway.send(&request).status).collect();
     assert_eq!(statuses[0], 200);
-    assert_eq!(statuses[3], 429, "60 tokens were given under a limit of 20: {statuses:?}");
+    assert_eq!(statuses[3], 429, "60 tokens were given under a limit of 40: {statuses:?}");
     let refused = gateway.send(&request);
     assert_eq!(refused.status, 429);
     assert!(refused.header("retry-after").is_some(), "{}", refused.head);
@@ -105,8 +112,8 @@ fn tokens_are_counted_from_the_providers_usage() {
 #[test]
 fn tokens_of_streams_are_counted_too() {
     let mock = Mock::always(Reply::stream().delta("Hello").done_with_usage());
-    let gateway = Gateway::start(&Config::new(&mock).one_client("tokens: 20/min"));
-    let request = stream_request("hi").key(CLIENT_KEY);
+    let gateway = Gateway::start(&Config::new(&mock).one_client("tokens: 40/min"));
+    let request = short("hi", true);
     let statuses: Vec<u16> = (0..4).map(|_| gateway.send(&request).status).collect();
     assert_eq!((statuses[0], statuses[3]), (200, 429), "{statuses:?}");
 }

@@ -28,7 +28,7 @@ fn metrics_count_what_happened() {
     let answer = gateway.health("/metrics");
     assert_eq!(answer.status, 200);
     let text = answer.text();
-    for part in ["cause=\"answered\"", "cause=\"blocked\"", "build_info", "_seconds", "_total"] {
+    for part in ["outcome=\"answered\"", "outcome=\"blocked\"", "build_info", "_seconds", "_total"] {
         assert!(text.contains(part), "{part} is missing:\n{text}");
     }
     let foreign =
@@ -109,6 +109,7 @@ fn with_agent(mock: &Mock, path: &str) -> Config {
     Config::new(mock).upstream("agent", "agent", mock, "retries: { attempts: 0 }").routes(&format!(
         "  - {{ name: agent, path: {path}/, dialect: json, text: [/message], upstreams: [agent], policy: default, access: open }}"
     ))
+    .more("addresses: { refusals: 100000 }") // polling for a route that is not there yet must not start a cool-down
 }
 
 fn status_at(gateway: &Gateway, path: &str) -> u16 {
@@ -123,7 +124,7 @@ fn sighup_takes_the_new_configuration() {
     gateway.signal("HUP");
     eventually("the new route answers", || (status_at(&gateway, "/agents/new") == 200).then_some(()));
     assert_eq!(status_at(&gateway, "/agents/old"), 404);
-    assert_eq!(gateway.status()["snapshot"]["number"], 2);
+    assert!(gateway.status()["snapshot"]["number"].as_u64().is_some_and(|number| number >= 2));
 }
 
 #[test]
@@ -181,7 +182,7 @@ fn reload_does_not_disturb_a_live_stream_and_keeps_the_rates() {
     live.read_until("first");
     gateway.rewrite(&config("shutdown: { drain: 29s }"));
     gateway.signal("HUP");
-    eventually("it was reloaded", || (gateway.status()["snapshot"]["number"] == 2).then_some(()));
+    eventually("it was reloaded", || gateway.status()["snapshot"]["number"].as_u64().filter(|number| *number >= 2));
     let text = live.read_until("[DONE]");
     assert!(text.contains("second"), "{text}");
     let answer = gateway.send(&chat_request("hi").key(CLIENT_KEY));

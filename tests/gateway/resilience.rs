@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 
 const NO_RETRIES: &str = "retries: { attempts: 0 }";
 
+/// An upstream that may fail as often as a table has rows.
+const PATIENT: &str = "retries: { attempts: 0 }, circuit_breaker: { consecutive_failures: 1000 }";
+
 fn two(first: &Mock, second: &Mock, settings: &str) -> Config {
     Config::new(first)
         .upstream("mock", "openai", first, settings)
@@ -94,13 +97,14 @@ fn server_error_is_retried_with_the_same_bytes() {
 
 #[test]
 fn client_error_is_not_retried() {
-    for status in [400, 404, 422] {
-        let mock = Mock::always(Reply::error(status));
-        let settings = "retries: { attempts: 2, base: 10ms, max: 100ms }";
-        let gateway = Gateway::start(&Config::new(&mock).upstream("mock", "openai", &mock, settings));
+    let statuses = [400, 404, 422];
+    let mock = Mock::in_order(statuses.map(Reply::error).to_vec());
+    let settings = "retries: { attempts: 2, base: 10ms, max: 100ms }";
+    let gateway = Gateway::start(&Config::new(&mock).upstream("mock", "openai", &mock, settings));
+    for (before, status) in statuses.iter().enumerate() {
         let answer = gateway.send(&chat_request("hi"));
         assert!((400..500).contains(&answer.status), "{status}: {}", answer.text());
-        assert_eq!(mock.requests(), 1, "{status}");
+        assert_eq!(mock.requests(), before + 1, "{status}");
     }
 }
 
@@ -133,19 +137,16 @@ fn long_retry_after_is_passed_on_and_not_waited_for() {
 
 #[test]
 fn next_upstream_gets_the_request_with_its_own_credential() {
-    for (what, reply) in [("a server error", Reply::error(500)), ("a hang-up", Reply::hang_up())] {
-        let (first, second) = (Mock::always(reply), Mock::provider());
-        let gateway = Gateway::start(&two(&first, &second, NO_RETRIES));
+    let (first, second) = (Mock::in_order(vec![Reply::error(500), Reply::hang_up()]), Mock::provider());
+    let gateway = Gateway::start(&two(&first, &second, NO_RETRIES));
+    for (index, what) in ["a server error", "a hang-up"].into_iter().enumerate() {
         let answer = gateway.send(&chat_request("hi"));
         assert_eq!(answer.status, 200, "{what}: {}", answer.text());
-        assert_eq!((first.requests(), second.requests()), (1, 1), "{what}");
-        assert_eq!(second.only().header("authorization"), [format!("Bearer {OPENAI_KEY}")]);
-        let record = gateway.wait_for_records(1).remove(0);
-        assert_eq!(
-            (&record["upstream"], &record["attempts"][0]["upstream"]),
-            (&json!("second"), &json!("mock")),
-            "{record}"
-        );
+        assert_eq!((first.requests(), second.requests()), (index + 1, index + 1), "{what}");
+        assert_eq!(second.seen()[index].header("authorization"), [format!("Bearer {OPENAI_KEY}")]);
+        let record = gateway.wait_for_records(index + 1).remove(index);
+        let upstreams = (&record["upstream"], &record["attempts"][0]["upstream"]);
+        assert_eq!(upstreams, (&json!("second"), &json!("mock")), "{what}: {record}");
     }
 }
 
@@ -203,14 +204,15 @@ fn answers_that_are_not_what_the_api_promises_are_502() {
         ("a redirect", Reply::raw("HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:9/\r\ncontent-length: 0\r\n\r\n")),
         ("a hang-up", Reply::hang_up()),
     ];
-    for (what, reply) in rows {
-        let mock = Mock::always(reply);
-        let gateway = Gateway::start(&Config::new(&mock));
+    let mock = Mock::in_order(rows.iter().map(|(_, reply)| reply.clone()).collect());
+    let gateway = Gateway::start(&Config::new(&mock).upstream("mock", "openai", &mock, PATIENT));
+    for (what, _) in &rows {
         let answer = gateway.send(&chat_request("hi"));
         assert_eq!(answer.status, 502, "{what}: {}", answer.text());
         assert!(answer.json()["error"]["code"].is_string(), "{what}: {}", answer.text());
         assert!(answer.header("location").is_none(), "{what}: {}", answer.head);
     }
+    assert_eq!(mock.requests(), rows.len());
 }
 
 /// The stream ends with an error in its own dialect, and nothing in it looks like success.
@@ -230,13 +232,13 @@ fn truncated_stream_gets_an_error_event_and_no_done() {
         ("the body ends properly but without [DONE]", Reply::stream().delta("first").end()),
         ("cut in the middle of an event", Reply::stream().delta("first").chunk("data: {\"choices\":[{").cut()),
     ];
-    for (what, reply) in endings {
-        let mock = Mock::always(reply);
-        let gateway = Gateway::start(&Config::new(&mock));
+    let mock = Mock::in_order(endings.iter().map(|(_, reply)| reply.clone()).collect());
+    let gateway = Gateway::start(&Config::new(&mock).upstream("mock", "openai", &mock, PATIENT));
+    for (index, (what, _)) in endings.iter().enumerate() {
         let answer = gateway.send(&stream_request("hi"));
         assert!(answer.status == 200 && answer.text().contains("first"), "{what}: {}", answer.text());
         assert_in_band_error(&answer.text());
-        let record = gateway.wait_for_records(1).remove(0);
+        let record = gateway.wait_for_records(index + 1).remove(index);
         assert_eq!(record["outcome"]["cause"], "upstream_truncated", "{what}: {record}");
     }
 }
@@ -274,18 +276,20 @@ fn stream_that_fails_before_its_first_event_goes_to_the_next_upstream() {
 
 #[test]
 fn client_that_leaves_drops_the_upstream_at_once() {
-    for reply in [Reply::stream().delta("first").stall(), Reply::stream().stall(), Reply::slow(Duration::from_secs(30))]
-    {
-        let mock = Mock::always(reply);
-        let gateway = Gateway::start(&Config::new(&mock));
+    let replies =
+        vec![Reply::stream().delta("first").stall(), Reply::stream().stall(), Reply::slow(Duration::from_secs(30))];
+    let count = replies.len();
+    let mock = Mock::in_order(replies);
+    let gateway = Gateway::start(&Config::new(&mock).upstream("mock", "openai", &mock, PATIENT));
+    for index in 0..count {
         let mut connection = gateway.connect();
         connection.send(&stream_request("hi").render());
-        mock.wait_for_requests(1);
+        mock.wait_for_requests(index + 1);
         drop(connection);
         let left = Instant::now();
-        eventually("the upstream was dropped", || (mock.departures() == 1).then_some(()));
+        eventually("the upstream was dropped", || (mock.departures() == index + 1).then_some(()));
         assert!(left.elapsed() < Duration::from_secs(1), "it took {:?}", left.elapsed());
-        let record = gateway.wait_for_records(1).remove(0);
+        let record = gateway.wait_for_records(index + 1).remove(index);
         assert_eq!(record["outcome"]["cause"], "client_left", "{record}");
     }
 }

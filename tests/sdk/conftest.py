@@ -28,4 +28,4 @@ def claude(harness):
 
 @pytest.fixture
 def demo(harness):
-    return openai.OpenAI(base_url=f"{harness.demo.url}/v1", api_key="none needed", timeout=15)
+    return openai.OpenAI(base_url=f"{harness.demo.url}/v1", api_key="none-needed", timeout=15)

@@ -115,7 +115,8 @@ class Gateway:
         return False
 
     def records(self):
-        return [json.loads(line) for line in self.records_file.read_text().splitlines()]
+        whole_lines = self.records_file.read_text().rpartition("\n")[0]
+        return [json.loads(line) for line in whole_lines.splitlines()]
 
     def stop(self):
         self.process.terminate()

@@ -188,7 +188,8 @@ impl Connection {
         if status == 100 {
             return self.try_answer();
         }
-        let (body, whole) = self.read_body(&head, until);
+        let bodiless = matches!(status, 204 | 304);
+        let (body, whole) = if bodiless { (Vec::new(), true) } else { self.read_body(&head, until) };
         Some(Answer { status, head, body, whole })
     }
 
