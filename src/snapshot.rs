@@ -1,7 +1,7 @@
 //! Everything compiled from the YAML: built whole or not at all, numbered, hashed, swapped atomically. An exchange keeps
 //! the snapshot it began with until it ends.
 
-use crate::config::Loaded;
+pub use crate::config::Loaded;
 use crate::config::settings::{Gateway, Limits, Policy, Route, ToolPolicy};
 use crate::model::{PolicyId, RouteId, UpstreamId};
 use crate::stages::admit::Admission;
@@ -29,7 +29,7 @@ pub struct Snapshot {
     pub hash_prefix: Arc<str>,
     /// What was written: limits, and for `/status` and the next reload the rest.
     pub written: Gateway,
-    routes: Vec<CompiledRoute>,
+    routes: Vec<Arc<CompiledRoute>>,
 }
 
 /// One route, ready to run.
@@ -98,7 +98,7 @@ impl Snapshot {
         let routes = gateway
             .routes
             .iter()
-            .map(|route| CompiledRoute::compile(route, &policies, json))
+            .map(|route| CompiledRoute::compile(route, &policies, json).map(Arc::new))
             .collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             number,
@@ -113,7 +113,7 @@ impl Snapshot {
     }
 
     /// The route at a place of `gateway.yaml`.
-    pub fn route(&self, index: usize) -> Option<&CompiledRoute> {
+    pub fn route(&self, index: usize) -> Option<&Arc<CompiledRoute>> {
         self.routes.get(index)
     }
 
@@ -125,7 +125,8 @@ impl Snapshot {
     /// Settings that differ from `before` and are read only when the process starts.
     pub fn needs_restart(&self, before: &Self) -> Vec<&'static str> {
         let (new, old) = (&self.written, &before.written);
-        let addresses = |gateway: &Gateway| gateway.listeners.iter().map(|listener| listener.address).collect::<Vec<_>>();
+        let addresses =
+            |gateway: &Gateway| gateway.listeners.iter().map(|listener| listener.address).collect::<Vec<_>>();
         let changed = [
             ("listeners", addresses(new) != addresses(old)),
             ("health", new.health != old.health),
@@ -154,10 +155,10 @@ impl CompiledRoute {
         policies: &HashMap<PolicyId, (Arc<CompiledPolicy>, ToolPolicy)>,
         json: JsonLimits,
     ) -> Result<Self, SnapshotError> {
-        let (policy, tools) = policies.get(&route.policy).cloned().ok_or_else(|| SnapshotError::UnknownPolicy {
-            route: route.id.clone(),
-            policy: route.policy.clone(),
-        })?;
+        let (policy, tools) = policies
+            .get(&route.policy)
+            .cloned()
+            .ok_or_else(|| SnapshotError::UnknownPolicy { route: route.id.clone(), policy: route.policy.clone() })?;
         let decoder = Decoder::for_route(&route.format, json)
             .map_err(|source| SnapshotError::Schema { route: route.id.clone(), source })?;
         Ok(Self {
@@ -176,6 +177,7 @@ fn ready_policy(policy: &Policy) -> (Arc<CompiledPolicy>, ToolPolicy) {
     (Arc::new(CompiledPolicy::compile(policy)), policy.tools.clone())
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes in hexadecimal, as hashes are shown.
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -31,7 +31,7 @@ fn allowed(part: &str) -> Vec<&'static str> {
         "cli" => vec!["admin", "pipeline", "snapshot", "config", "observe", "model"],
         "admin" => vec!["pipeline", "snapshot", "observe", "model"],
         "pipeline" => vec!["snapshot", "stages", "state", "observe", "model"],
-        "snapshot" => vec!["stages", "config", "model"],
+        "snapshot" => vec!["stages", "state", "config", "model"],
         "observe" | "config" | "state" => vec!["model"],
         "model" | "lib" | "stages" => vec![],
         other => panic!("src/{other} has no place in the map: add its arrows to DESIGN §2, src/README.md and here"),

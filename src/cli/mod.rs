@@ -53,9 +53,7 @@ pub fn run() -> ExitCode {
         Command::Serve { config } => return serve::run(&config),
         Command::Check { config } => return check::run(&config),
         Command::Keys { command: KeysCommand::New } => keys::new(&mut std::io::stdout()),
-        Command::Keys { command: KeysCommand::Hash } => {
-            keys::hash_from(&mut std::io::stdin(), &mut std::io::stdout())
-        }
+        Command::Keys { command: KeysCommand::Hash } => keys::hash_from(&mut std::io::stdin(), &mut std::io::stdout()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -51,12 +51,8 @@ impl View for ServeView {
         let snapshot = self.shared.snapshot();
         let reload = self.shared.last_reload();
         let now = Instant::now();
-        let upstreams: serde_json::Map<String, Value> = self
-            .shared
-            .upstream_states(now)
-            .into_iter()
-            .map(|(id, state)| (id.as_str().to_owned(), state))
-            .collect();
+        let upstreams: serde_json::Map<String, Value> =
+            self.shared.upstream_states(now).into_iter().map(|(id, state)| (id.as_str().to_owned(), state)).collect();
         json!({
             "version": env!("CARGO_PKG_VERSION"),
             "uptime_seconds": self.began.elapsed().as_secs(),

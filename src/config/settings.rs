@@ -134,6 +134,18 @@ pub enum Provider {
     Demo,
 }
 
+impl Provider {
+    /// The name used in YAML and records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OpenAi => "openai",
+            Self::Anthropic => "anthropic",
+            Self::Agent => "agent",
+            Self::Demo => "demo",
+        }
+    }
+}
+
 /// An upstream's address, parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseUrl {

@@ -62,6 +62,8 @@ pub enum Cause {
     MalformedBody,
     /// The body does not fit the route's JSON Schema.
     SchemaMismatch,
+    /// The request names content that the gateway cannot see (stored at the provider).
+    UnsupportedParameter,
     /// No route or endpoint has this path.
     UnknownEndpoint,
     /// The path exists, the method does not fit.
@@ -125,7 +127,7 @@ pub enum RetryAdvice {
 
 impl Cause {
     /// All causes, for metrics and tests.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::Answered,
         Self::UpstreamRefused,
         Self::MalformedRequest,
@@ -135,6 +137,7 @@ impl Cause {
         Self::UnsupportedContent,
         Self::MalformedBody,
         Self::SchemaMismatch,
+        Self::UnsupportedParameter,
         Self::UnknownEndpoint,
         Self::MethodNotAllowed,
         Self::Unauthenticated,
@@ -222,6 +225,12 @@ impl Cause {
                 400,
                 "schema_mismatch",
                 "The request body does not fit the schema of this endpoint.",
+            ),
+            Self::UnsupportedParameter => row(
+                "unsupported_parameter",
+                400,
+                "unsupported_parameter",
+                "This gateway cannot inspect content that is stored at the provider: send the content with the request.",
             ),
             Self::UnknownEndpoint => row("unknown_endpoint", 404, "unknown_endpoint", "No such endpoint."),
             Self::MethodNotAllowed => {
@@ -350,6 +359,7 @@ impl Refusal {
             | Cause::UnsupportedContent
             | Cause::MalformedBody
             | Cause::SchemaMismatch
+            | Cause::UnsupportedParameter
             | Cause::UnknownEndpoint
             | Cause::MethodNotAllowed
             | Cause::Unauthenticated

@@ -95,7 +95,7 @@ fn attempt_span(
         name: "attempt".into(),
         start_time: start,
         end_time: later(start, attempt.elapsed),
-        status: attempt.failure.map_or(Status::Unset, |failure| Status::error(failure)),
+        status: attempt.failure.map_or(Status::Unset, Status::error),
         ..bare(attributes, scope)
     }
 }

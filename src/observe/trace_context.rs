@@ -41,6 +41,12 @@ impl TraceContext {
         Self { trace_id, span_id, parent: None, sampled: is_in_share(chance, ratio) }
     }
 
+    /// The caller's `traceparent` as it is passed on by a gateway that makes no spans of its own; `None` where it is not valid.
+    pub fn passed_on(incoming: &str) -> Option<String> {
+        let Parent { trace_id, span_id, sampled } = parse(incoming)?;
+        Some(Self { trace_id, span_id, parent: None, sampled }.to_header())
+    }
+
     /// The `traceparent` that names the exchange's own span.
     pub fn to_header(self) -> String {
         self.header_for(self.span_id)

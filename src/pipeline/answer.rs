@@ -5,11 +5,10 @@ use super::life::Life;
 use super::request::LONG_TEXT_BYTES;
 use super::stream::DeliveredStream;
 use super::{ANSWERED, finish_refused, own};
-use crate::config::settings::ToolPolicy;
 use crate::model::{Cause, Endpoint, Outcome, Refusal, Stage};
+use crate::snapshot::CompiledRoute;
 use crate::stages::decode::{self, AnswerFault, Decoded};
 use crate::stages::inspect::{Examined, TimeBudget};
-use crate::stages::policy::CompiledPolicy;
 use crate::stages::redact;
 use crate::stages::upstream::{Answer, BodyFault, FailureKind, answer_headers};
 use bytes::Bytes;
@@ -22,8 +21,7 @@ use std::time::Instant;
 pub(super) struct Answered {
     pub(super) answer: Answer,
     pub(super) endpoint: Endpoint,
-    pub(super) policy: Arc<CompiledPolicy>,
-    pub(super) tools: ToolPolicy,
+    pub(super) route: Arc<CompiledRoute>,
     pub(super) swallow_usage: bool,
 }
 
@@ -73,7 +71,7 @@ fn refusal_of_status(status: StatusCode) -> Refusal {
 
 /// Reads, inspects and judges a whole answer; gives the bytes to deliver.
 async fn read(life: &mut Life, answered: Answered) -> Result<(Delivered, HeaderMap), Refusal> {
-    let Answered { answer, endpoint, policy, tools, .. } = answered;
+    let Answered { answer, endpoint, route, .. } = answered;
     let status = answer.status;
     if is_ours_to_mend(status) {
         return Err(refusal_of_status(status));
@@ -95,13 +93,13 @@ async fn read(life: &mut Life, answered: Answered) -> Result<(Delivered, HeaderM
             return Err(refusal_of_answer(&fault));
         }
     };
+    life.note_answer(&decoded);
     if status.is_success() && decoded.facts().is_error {
         body.failed(FailureKind::ErrorInside);
-    } else {
-        body.succeeded();
+        return Err(Refusal::new(Stage::Upstream, Cause::UpstreamFailed).detail("an error inside a 200"));
     }
-    life.note_answer(&decoded);
-    let delivered = judge(life, endpoint, decoded, &policy, &tools)?;
+    body.succeeded();
+    let delivered = judge(life, endpoint, decoded, &route)?;
     Ok((delivered, headers))
 }
 
@@ -111,22 +109,16 @@ struct Delivered {
     outcome: Outcome,
 }
 
-fn judge(
-    life: &mut Life,
-    endpoint: Endpoint,
-    decoded: Decoded,
-    policy: &CompiledPolicy,
-    tools: &ToolPolicy,
-) -> Result<Delivered, Refusal> {
+fn judge(life: &mut Life, endpoint: Endpoint, decoded: Decoded, route: &CompiledRoute) -> Result<Delivered, Refusal> {
     life.at(Stage::Inspect);
     let began = Instant::now();
     let long = decoded.body().len() >= LONG_TEXT_BYTES;
     let inspect = || -> Examined {
         let budget = TimeBudget { deadline: began + life.inspection_time(), now: &Instant::now };
-        life.snapshot.inspector.answer(decoded, tools, &budget)
+        life.snapshot.inspector.answer(decoded, &route.tools, &budget)
     };
     let examined = if long { tokio::task::block_in_place(inspect) } else { inspect() };
-    let judged = policy.judge(examined);
+    let judged = route.policy.judge(examined);
     life.note_answer_verdict(judged.verdict(), began.elapsed());
     life.at(Stage::Deliver);
     match redact::answer(judged) {
@@ -165,7 +157,7 @@ fn stream(mut life: Life, answered: Answered) -> Response<DownstreamBody> {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     life.add_headers(&mut headers);
-    life.note_status(200);
+    life.begin_stream();
     let mut response = Response::new(DownstreamBody::stream(DeliveredStream::new(life, answered)));
     *response.headers_mut() = headers;
     response

@@ -4,11 +4,11 @@
 //! a panic) can cause. Either way its record is written and its permits are given back.
 
 use super::Shared;
-use crate::config::settings::Provider;
+use crate::model::outcome::RetryAdvice;
 use crate::model::{Cause, Dialect, Endpoint, Outcome, PolicyId, Refusal, RequestId, Stage};
 use crate::observe::{
-    Attempt, Coverage as RecordedCoverage, Excerpt, Guards, Reason, Record, Side, Slot, SnapshotMark, StreamEnd, Tokens,
-    ToolUse, TraceContext,
+    Attempt, Coverage as RecordedCoverage, Excerpt, Guards, Reason, Record, Side, Slot, SnapshotMark, StreamEnd,
+    Tokens, ToolUse, TraceContext,
 };
 use crate::snapshot::Snapshot;
 use crate::stages::accept::{Head, Refused};
@@ -39,6 +39,12 @@ pub(super) struct Life {
     pub(super) dialect: Dialect,
     pub(super) policy: Option<PolicyId>,
     trace: Option<TraceContext>,
+    /// The client's own `traceparent`, passed on where the gateway makes no traces.
+    traceparent: Option<HeaderValue>,
+    /// For an answer 405.
+    pub(super) allowed_method: Option<&'static str>,
+    /// Whether the answer is a stream, for the record of a client that leaves.
+    streams: bool,
     began: Instant,
     slot: Option<Slot>,
     permit: Option<ExchangePermit>,
@@ -62,6 +68,9 @@ impl Life {
             dialect,
             policy: None,
             trace: slot.record_mut().trace,
+            traceparent: None,
+            allowed_method: None,
+            streams: false,
             began: Instant::now(),
             slot: Some(slot),
             permit: None,
@@ -128,7 +137,10 @@ impl Life {
     }
 
     /// Keeps the path of a request that no endpoint took.
-    pub(super) fn note_unadmitted(&mut self, head: &Head) {
+    pub(super) fn note_unadmitted(&mut self, head: &Head, refusal: &Refusal) {
+        if refusal.outcome.cause == Cause::MethodNotAllowed {
+            self.allowed_method = self.snapshot.admission.allowed_method(head.path());
+        }
         self.write(|record| record.refuse_path(head.path()));
     }
 
@@ -153,7 +165,14 @@ impl Life {
         let client = exchange.admitted().client();
         let now = Instant::now();
         let estimate = input.saturating_add(output);
-        let reservation = self.snapshot.admission.reserve_tokens(client, estimate, &self.shared.counters, now)?;
+        let reserve = |tokens| self.snapshot.admission.reserve_tokens(client, tokens, &self.shared.counters, now);
+        let reservation = match reserve(estimate) {
+            // Our own guess of the answer's length must not shut out a client whose whole rate is smaller than that.
+            Err(refusal) if refusal.retry == RetryAdvice::Never && exchange.facts().max_tokens.is_none() => {
+                reserve(input)?
+            }
+            result => result?,
+        };
         self.rates.tokens = reservation.standing();
         self.reservation = Some(reservation);
         Ok(())
@@ -226,9 +245,14 @@ impl Life {
             .tool_calls
             .iter()
             .map(|call| {
-                let arguments: String =
-                    call.arguments.iter().filter_map(|&index| facts.segments.get(index)).map(|segment| segment.text(body)).collect();
-                let arguments = (!arguments.is_empty()).then(|| Excerpt::of(&self.snapshot.inspector.redact_for_log(&arguments)));
+                let arguments: String = call
+                    .arguments
+                    .iter()
+                    .filter_map(|&index| facts.segments.get(index))
+                    .map(|segment| segment.text(body))
+                    .collect();
+                let arguments =
+                    (!arguments.is_empty()).then(|| Excerpt::of(&self.snapshot.inspector.redact_for_log(&arguments)));
                 ToolUse { name: Excerpt::of(&self.snapshot.inspector.redact_for_log(call.name.expose())), arguments }
             })
             .collect()
@@ -250,12 +274,7 @@ impl Life {
 
     pub(super) fn note_answer_head(&mut self, answer: &Answer) {
         let elapsed = self.elapsed();
-        let provider = self.snapshot.upstreams.get(&answer.upstream).map(|upstream| match upstream.provider() {
-            Provider::OpenAi => "openai",
-            Provider::Anthropic => "anthropic",
-            Provider::Agent => "agent",
-            Provider::Demo => "demo",
-        });
+        let provider = self.snapshot.upstreams.get(&answer.upstream).map(|upstream| upstream.provider().name());
         self.write(|record| {
             record.upstream = Some(answer.upstream.clone());
             record.provider = provider;
@@ -264,13 +283,29 @@ impl Life {
         });
     }
 
+    /// The head of a streamed answer goes out.
+    pub(super) fn begin_stream(&mut self) {
+        self.streams = true;
+        self.note_status(200);
+        self.at(Stage::Deliver);
+    }
+
     pub(super) fn note_status(&mut self, status: u16) {
         self.write(|record| record.status = Some(status));
     }
 
-    /// The trace context for the upstream, where traces are on.
+    /// Keeps the caller's trace context, to be passed on where the gateway makes no spans of its own.
+    pub(super) fn keep_traceparent(&mut self, head: &Head) {
+        let passed_on = header(head.headers(), "traceparent").and_then(TraceContext::passed_on);
+        self.traceparent = passed_on.and_then(|header| HeaderValue::try_from(header).ok());
+    }
+
+    /// The trace context for the upstream: below our own span where traces are on, else the caller's.
     pub(super) fn traceparent(&self) -> Option<HeaderValue> {
-        self.trace.and_then(|trace| HeaderValue::try_from(trace.attempt_header(0)).ok())
+        match self.trace {
+            Some(trace) => HeaderValue::try_from(trace.attempt_header(0)).ok(),
+            None => self.traceparent.clone(),
+        }
     }
 
     /// Adds what every answer carries: our id, the security headers, the rates where they are tighter than the upstream's.
@@ -359,6 +394,9 @@ impl Drop for Life {
         if self.slot.is_none() {
             return;
         }
+        if self.streams {
+            self.write(|record| record.stream_end = Some(StreamEnd::ClientLeft));
+        }
         let outcome = if std::thread::panicking() {
             Outcome { cause: Cause::Internal, stage: self.if_dropped.stage }
         } else {
@@ -410,12 +448,7 @@ fn merged(before: Option<Usage>, now: Option<Usage>) -> Option<Usage> {
 }
 
 fn coverage(coverage: Coverage, body: u64) -> RecordedCoverage {
-    RecordedCoverage {
-        body,
-        inspected: coverage.inspected,
-        structure: coverage.structure,
-        media: coverage.media,
-    }
+    RecordedCoverage { body, inspected: coverage.inspected, structure: coverage.structure, media: coverage.media }
 }
 
 fn add_coverage(total: &mut Option<RecordedCoverage>, part: RecordedCoverage) {
@@ -435,7 +468,10 @@ fn add_verdict(side: &mut Side, verdict: &Verdict) {
     side.verdict = Some(side.verdict.map_or(verdict.action, |before| before.max(verdict.action)));
     for reason in &verdict.reasons {
         let same = side.reasons.as_mut_slice().iter_mut().find(|known| {
-            known.rule == reason.rule && known.finding == reason.finding && known.origin == reason.origin && known.action == reason.action
+            known.rule == reason.rule
+                && known.finding == reason.finding
+                && known.origin == reason.origin
+                && known.action == reason.action
         });
         match same {
             Some(known) => {

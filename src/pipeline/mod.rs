@@ -18,6 +18,7 @@ use crate::observe::{Record, TraceContext};
 use crate::stages::accept::{self, Handler, Head, Refused, RequestBody, ServeSettings};
 use crate::stages::decode::render::{self, Rendered};
 use bytes::Bytes;
+use http::header::ALLOW;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use life::Life;
 use std::net::IpAddr;
@@ -69,10 +70,11 @@ impl Handler for Pipeline {
     async fn exchange(&self, head: Head, body: RequestBody) -> Response<DownstreamBody> {
         let dialect = render::guess_dialect(head.path(), head.headers());
         let trace = self.shared.trace_ratio.map(|ratio| trace_of(ratio, &head));
-        let life = match self.begin(dialect, |record| life::fill_head(record, &head, trace)) {
+        let mut life = match self.begin(dialect, |record| life::fill_head(record, &head, trace)) {
             Ok(life) => life,
             Err(rendered) => return own(rendered),
         };
+        life.keep_traceparent(&head);
         let id = life.id.clone();
         match catch::panics(request::run(life, head, body)).await {
             Ok(response) => response,
@@ -115,6 +117,9 @@ fn finish_refused(mut life: Life, refusal: &Refusal, peer: Option<IpAddr>) -> Re
     }
     let mut rendered = render::refusal(life.dialect, refusal, &life.id, life.policy.as_ref());
     life.add_rate_headers(&mut rendered.headers);
+    if let Some(method) = life.allowed_method {
+        rendered.headers.push((ALLOW, HeaderValue::from_static(method)));
+    }
     life.end(refusal.outcome, rendered.status);
     rendered
 }

@@ -30,7 +30,8 @@ pub(super) async fn run(mut life: Life, head: Head, incoming: RequestBody) -> Re
         Cors::Expose(headers) => Some(headers),
         Cors::Preflight(headers) => return preflight(life, headers),
         Cors::PreflightRefused => {
-            let refusal = Refusal::new(Stage::Admit, Cause::Forbidden).detail("preflight of an origin that is not listed");
+            let refusal =
+                Refusal::new(Stage::Admit, Cause::Forbidden).detail("preflight of an origin that is not listed");
             return own(finish_refused(life, &refusal, None));
         }
     };
@@ -59,6 +60,7 @@ async fn forward(life: &mut Life, head: Head, incoming: RequestBody) -> Result<A
     let snapshot = Arc::clone(&life.snapshot);
     let admitted = admit(life, head)?;
     let route = snapshot.route(admitted.route_index()).ok_or_else(|| Refusal::new(Stage::Admit, Cause::Internal))?;
+    life.policy = Some(route.policy_id.clone());
     let exchange = read(life, route, admitted, incoming).await?;
 
     let endpoint = exchange.admitted().endpoint();
@@ -82,7 +84,7 @@ async fn forward(life: &mut Life, head: Head, incoming: RequestBody) -> Result<A
     let Sent { attempts, result } = snapshot.upstreams.send(&outbound, &candidates, &context).await;
     life.note_attempts(&attempts, sent_after, outbound.body().len());
     life.hold_permit(outbound.into_permit());
-    Ok(Answered { answer: result?, endpoint, policy: Arc::clone(&route.policy), tools: route.tools.clone(), swallow_usage })
+    Ok(Answered { answer: result?, endpoint, route: Arc::clone(route), swallow_usage })
 }
 
 fn admit(life: &mut Life, head: Head) -> Result<Admitted, Refusal> {
@@ -94,7 +96,7 @@ fn admit(life: &mut Life, head: Head) -> Result<Admitted, Refusal> {
             Ok(admitted)
         }
         Err((head, refusal)) => {
-            life.note_unadmitted(&head);
+            life.note_unadmitted(&head, &refusal);
             Err(refusal)
         }
     }

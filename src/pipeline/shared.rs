@@ -1,11 +1,9 @@
 //! What all exchanges share, and how a new configuration takes the place of the old.
 
-use crate::config::Loaded;
-use crate::config::settings::Credential;
 use crate::model::settings::TraceSettings;
 use crate::model::{ClientId, UpstreamId};
 use crate::observe::{self, Metrics, Recorder, ReloadResult};
-use crate::snapshot::{Snapshot, SnapshotError};
+use crate::snapshot::{Loaded, Snapshot, SnapshotError, hex};
 use crate::state::Counters;
 use crate::state::breaker::{BreakerState, Breakers};
 use arc_swap::ArcSwap;
@@ -77,6 +75,11 @@ impl Shared {
     /// Puts a new configuration in force, whole, or keeps the one that is; says which.
     pub fn reload(&self, loaded: Loaded) -> bool {
         let before = self.snapshot();
+        if before.hash == hex(&loaded.hash) {
+            tracing::info!(snapshot = before.number, "reloaded: nothing has changed");
+            self.metrics.reloaded(ReloadResult::Loaded, SystemTime::now());
+            return true;
+        }
         match Snapshot::compile(loaded, before.number.saturating_add(1), &self.breakers, Some(&before)) {
             Ok(next) => {
                 let restart = next.needs_restart(&before);
@@ -85,7 +88,10 @@ impl Shared {
                 self.take_over();
                 tracing::info!(snapshot = number, hash, "reloaded");
                 if !restart.is_empty() {
-                    tracing::warn!(settings = restart.join(", "), "changed settings that need a restart are not in force");
+                    tracing::warn!(
+                        settings = restart.join(", "),
+                        "changed settings that need a restart are not in force"
+                    );
                 }
                 self.note_reload(json!({ "succeeded": true, "needs_restart": restart }));
                 true
@@ -150,7 +156,7 @@ impl Shared {
         let states = snapshot.written.upstreams.iter().map(|upstream| {
             let breaker = of(&upstream.id);
             let state = json!({
-                "configured": !matches!(upstream.api_key, Credential::NotConfigured),
+                "configured": snapshot.upstreams.get(&upstream.id).is_some_and(|upstream| upstream.is_configured()),
                 "breaker": breaker.map_or("closed", |breaker| breaker.state.name()),
                 "consecutive_failures": breaker.map_or(0, |breaker| breaker.consecutive_failures),
                 "opens_total": breaker.map_or(0, |breaker| breaker.opens_total),

@@ -4,12 +4,11 @@
 use super::ANSWERED;
 use super::answer::{Answered, refusal_of_answer, refusal_of_fault};
 use super::life::Life;
-use crate::config::settings::ToolPolicy;
 use crate::model::{Cause, Outcome, Refusal, Stage};
 use crate::observe::StreamEnd as RecordedEnd;
+use crate::snapshot::CompiledRoute;
 use crate::stages::decode::{Decoded, StreamDecoder, StreamEnd, StreamEnding, StreamLimits};
 use crate::stages::inspect::{Examined, StreamInspector, TimeBudget};
-use crate::stages::policy::CompiledPolicy;
 use crate::stages::redact;
 use crate::stages::upstream::{AnswerBody, BodyFault, FailureKind};
 use bytes::{Bytes, BytesMut};
@@ -27,8 +26,7 @@ pub(super) struct DeliveredStream {
     upstream: Option<AnswerBody>,
     decoder: StreamDecoder,
     inspector: StreamInspector,
-    policy: Arc<CompiledPolicy>,
-    tools: ToolPolicy,
+    route: Arc<CompiledRoute>,
     /// Resolves when a shutdown's deadline has passed and streams must end now.
     deadline: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// Events of one chunk; kept for its capacity.
@@ -51,8 +49,7 @@ impl DeliveredStream {
             upstream: Some(answered.answer.body),
             decoder: StreamDecoder::new(answered.endpoint, limits, answered.swallow_usage),
             inspector: StreamInspector::new(Arc::clone(&life.snapshot.inspector)),
-            policy: answered.policy,
-            tools: answered.tools,
+            route: answered.route,
             deadline: Box::pin(life.shared.streams_must_end()),
             events: Vec::new(),
             saw_error: false,
@@ -105,7 +102,7 @@ impl DeliveredStream {
         self.saw_error |= event.facts().is_error;
         let began = Instant::now();
         let budget = TimeBudget { deadline: began + life.inspection_time(), now: &Instant::now };
-        for examined in self.inspector.push(event, &self.tools, &budget) {
+        for examined in self.inspector.push(event, &self.route.tools, &budget) {
             self.release(examined, began, out)?;
         }
         if ends {
@@ -119,7 +116,7 @@ impl DeliveredStream {
 
     fn release(&mut self, examined: Examined, began: Instant, out: &mut BytesMut) -> Result<(), Cut> {
         let Some(life) = self.life.as_mut() else { return Ok(()) };
-        let judged = self.policy.judge(examined);
+        let judged = self.route.policy.judge(examined);
         life.note_answer_verdict(judged.verdict(), began.elapsed());
         match redact::answer(judged) {
             Ok((deliverable, _)) => {
@@ -210,6 +207,7 @@ fn drained() -> Cut {
 
 fn broken(fault: BodyFault) -> Cut {
     let refusal = refusal_of_fault(fault);
-    let recorded = if refusal.outcome.cause == Cause::UpstreamTimeout { RecordedEnd::TimedOut } else { RecordedEnd::Truncated };
+    let recorded =
+        if refusal.outcome.cause == Cause::UpstreamTimeout { RecordedEnd::TimedOut } else { RecordedEnd::Truncated };
     error(refusal, recorded)
 }

@@ -11,12 +11,6 @@ impl Received {
         Self { bytes }
     }
 
-    /// A body made by hand, for tests of later stages.
-    #[cfg(test)]
-    pub(crate) fn for_tests(bytes: &[u8]) -> Self {
-        Self::new(bytes.to_vec())
-    }
-
     /// The bytes as received.
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes

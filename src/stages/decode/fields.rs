@@ -23,7 +23,7 @@ impl From<Unusable> for Refusal {
             Unusable::WrongType(param) => {
                 Refusal::new(Stage::Decode, Cause::MalformedBody).param(param).detail("wrong type")
             }
-            Unusable::StoredState(param) => Refusal::new(Stage::Decode, Cause::Forbidden)
+            Unusable::StoredState(param) => Refusal::new(Stage::Decode, Cause::UnsupportedParameter)
                 .param(param)
                 .detail("text stored at the provider cannot be inspected"),
             Unusable::Tokens(param) => Refusal::new(Stage::Decode, Cause::MalformedBody)

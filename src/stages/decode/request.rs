@@ -64,6 +64,7 @@ impl Decoder {
     /// takes.
     pub fn request(&self, admitted: Admitted, received: Received) -> Result<Exchange, Refusal> {
         let endpoint = admitted.endpoint();
+        check_query(endpoint, admitted.head().query())?;
         let bytes = received.into_bytes();
         if endpoint.is_listing() {
             if !bytes.is_empty() {
@@ -125,6 +126,20 @@ impl Decoder {
             Endpoint::OpenAiModels | Endpoint::AnthropicModels => Ok(Steering::default()),
         }
     }
+}
+
+/// Longest query that is passed on, in bytes.
+const MAX_QUERY_BYTES: usize = 512;
+
+/// No guard reads a query. An agent could take text from it, so an agent's endpoint has none; a provider's has options of a
+/// few plain words (`beta=true`, `limit=20`, `after_id=…`), in which no sentence fits.
+fn check_query(endpoint: Endpoint, query: Option<&str>) -> Result<(), Refusal> {
+    let Some(query) = query.filter(|query| !query.is_empty()) else { return Ok(()) };
+    let is_plain = query.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"=&_-.:,".contains(&byte));
+    if endpoint != Endpoint::AgentJson && is_plain && query.len() <= MAX_QUERY_BYTES {
+        return Ok(());
+    }
+    Err(Refusal::new(Stage::Decode, Cause::MalformedRequest).detail("a query that cannot be inspected"))
 }
 
 /// Compiles a schema. Patterns run on the linear-time engine, and nothing is fetched.

@@ -5,7 +5,10 @@ use super::media;
 use super::redactions::{self, Placement, PrivateText};
 use super::tally::Tally;
 use crate::config::settings::{FindingMatch, MediaChoice, Policy, Rule};
-use crate::model::{Action, Cause, Direction, FailureChoice, Finding, Mode, PolicyId, Refusal, RuleId, Segment, Stage};
+use crate::model::{
+    Action, Category, Cause, Channel, Direction, FailureChoice, Finding, Mode, Origin, PolicyId, Refusal, RuleId,
+    Segment, Stage,
+};
 use crate::stages::decode::Exchange;
 use crate::stages::inspect::{Examined, Findings, GuardReport};
 use std::collections::HashSet;
@@ -14,6 +17,9 @@ use std::collections::HashSet;
 const MEDIA: &str = "media";
 /// The name under which `when_inspection_fails` stands there.
 const WHEN_INSPECTION_FAILS: &str = "when_inspection_fails";
+/// The names under which `tools:` decides where no rule of the policy speaks of what it denies.
+const TOOLS: &str = "tools";
+const TOOL_ARGUMENTS: &str = "tools.arguments.deny";
 
 /// A policy ready to run. Cheap to share; holds no state.
 #[derive(Debug, Clone)]
@@ -23,6 +29,9 @@ pub struct CompiledPolicy {
     when_inspection_fails: FailureChoice,
     media: MediaChoice,
     rules: Vec<Rule>,
+    denied_arguments: Vec<Category>,
+    tools_rule: RuleId,
+    tool_arguments_rule: RuleId,
 }
 
 /// A request that a policy refuses, with what the record needs of it.
@@ -66,6 +75,9 @@ impl CompiledPolicy {
             when_inspection_fails: policy.when_inspection_fails,
             media: policy.media,
             rules: policy.rules.clone(),
+            denied_arguments: policy.tools.deny_arguments.clone(),
+            tools_rule: RuleId::new(TOOLS),
+            tool_arguments_rule: RuleId::new(TOOL_ARGUMENTS),
         }
     }
 
@@ -106,6 +118,22 @@ impl CompiledPolicy {
         Judged::new(decoded, decision.redactions, decision.verdict, decision.private)
     }
 
+    /// The first rule that matches a finding. What `tools:` denies is blocked where no rule speaks of it: a guard that the
+    /// operator configured must not come to nothing for want of a rule.
+    fn deciding(&self, finding: &Finding, direction: Direction) -> (Option<&RuleId>, Action) {
+        if let Some(rule) = self.rules.iter().find(|rule| matches(rule, finding, direction)) {
+            return (Some(&rule.id), rule.action);
+        }
+        let is_argument = finding.channel == Channel::ToolArguments || finding.origin == Origin::ToolCall;
+        if finding.category == Category::Tool {
+            (Some(&self.tools_rule), Action::Block)
+        } else if is_argument && self.denied_arguments.contains(&finding.category) {
+            (Some(&self.tool_arguments_rule), Action::Block)
+        } else {
+            (None, Action::Allow)
+        }
+    }
+
     fn decide(
         &self,
         direction: Direction,
@@ -120,15 +148,14 @@ impl CompiledPolicy {
         let mut cuts = Vec::new();
         let mut misplaced = false;
         for finding in list {
-            let rule = self.rules.iter().find(|rule| matches(rule, finding, direction));
-            let decided = rule.map_or(Action::Allow, |rule| rule.action);
+            let (rule, decided) = self.deciding(finding, direction);
             if decided == Action::Redact {
                 match redactions::place(finding, segments, body) {
                     Placement::Cut(span) => cuts.push(Redaction { span, label: finding.label }),
                     Placement::Nowhere => misplaced = true,
                 }
             }
-            tally.count(finding, rule.map(|rule| &rule.id), decided);
+            tally.count(finding, rule, decided);
             action = action.max(decided);
         }
         let mut settings = Vec::new();

@@ -1,6 +1,6 @@
 //! The last step before bytes leave: a cleared request towards an upstream, a judged answer towards a client.
 
-use super::outbound::{Destination, Deliverable, Outbound};
+use super::outbound::{Deliverable, Destination, Outbound};
 use super::splice::splice;
 use crate::model::{Action, ByteCount, Cause, Mode, Refusal, Stage};
 use crate::stages::decode::{AnswerFacts, Decoded, DecodedForm, RequestFacts, encode};
