@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::Signal;
 use tokio::sync::{Notify, watch};
 
 /// How often the files are compared, whatever the events say.
@@ -53,16 +53,13 @@ impl Reloader {
     }
 
     /// Runs until `end` says true.
-    pub(super) async fn run(mut self, mut end: watch::Receiver<bool>) {
+    pub(super) async fn run(mut self, mut hangup: Signal, mut end: watch::Receiver<bool>) {
         let changed = Arc::new(Notify::new());
         let _watcher = self.watch(&changed);
-        let mut hangup = signal(SignalKind::hangup())
-            .inspect_err(|error| tracing::error!(%error, "cannot listen for SIGHUP; files are still watched"))
-            .ok();
         loop {
             tokio::select! {
                 () = ended(&mut end) => return,
-                () = received(&mut hangup) => tokio::task::block_in_place(|| self.reload()),
+                _ = hangup.recv() => tokio::task::block_in_place(|| self.reload()),
                 () = changed.notified() => {
                     tokio::time::sleep(SETTLE).await;
                     tokio::task::block_in_place(|| self.reload_if_changed());
@@ -123,16 +120,6 @@ async fn ended(end: &mut watch::Receiver<bool>) {
         if end.changed().await.is_err() {
             return;
         }
-    }
-}
-
-/// The next SIGHUP; never, where they cannot be had.
-async fn received(hangup: &mut Option<Signal>) {
-    match hangup {
-        Some(hangup) => {
-            hangup.recv().await;
-        }
-        None => std::future::pending().await,
     }
 }
 

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -82,6 +82,9 @@ struct Stages {
 }
 
 async fn serve(shared: &Arc<Shared>, reloader: Reloader) -> anyhow::Result<()> {
+    // Before anything says that it is ready: until then a signal would end the process.
+    let terminated = Termination::listen()?;
+    let hangup = signal(SignalKind::hangup()).context("listening for SIGHUP")?;
     let snapshot = shared.snapshot();
     let gateway = &snapshot.written;
     let stages = Stages { stop: watch::Sender::new(Phase::Serving), end: watch::Sender::new(false) };
@@ -99,11 +102,11 @@ async fn serve(shared: &Arc<Shared>, reloader: Reloader) -> anyhow::Result<()> {
         let socket = bind(listener.address).with_context(|| format!("binding {}", listener.address))?;
         clients.spawn(pipeline.clone().serve(socket, stages.stop.subscribe()));
     }
-    own.spawn(reloader.run(stages.end.subscribe()));
+    own.spawn(reloader.run(hangup, stages.end.subscribe()));
     view.begin();
     announce(&snapshot);
 
-    terminated().await?;
+    terminated.wait().await;
     drain(shared, &view, &stages, &mut clients).await;
     stages.end.send_replace(true);
     while own.join_next().await.is_some() {}
@@ -135,14 +138,25 @@ async fn drain(shared: &Arc<Shared>, view: &ServeView, stages: &Stages, clients:
     }
 }
 
-async fn terminated() -> anyhow::Result<()> {
-    let mut term = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
-    let mut int = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
+/// SIGTERM and SIGINT.
+struct Termination {
+    term: Signal,
+    int: Signal,
+}
+
+impl Termination {
+    fn listen() -> anyhow::Result<Self> {
+        let term = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+        let int = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
+        Ok(Self { term, int })
     }
-    Ok(())
+
+    async fn wait(mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.int.recv() => {}
+        }
+    }
 }
 
 fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {

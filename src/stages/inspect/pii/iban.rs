@@ -107,23 +107,30 @@ pub(super) fn iban(bytes: &[u8], at: usize, done: usize) -> Option<Hit> {
     (mod_97(bytes.get(span.clone())?) == 1).then_some(Hit { kind: Kind::Iban, span, score: 0.98 })
 }
 
-/// So many letters and digits from `start` on, single spaces or dashes between them not counted.
+/// So many letters and digits from `start` on, single spaces or dashes between them not counted. Dashes stand after every
+/// fourth sign, if at all: an identifier such as a UUID has other groups, and one in 97 of them would pass the check digits.
 fn iban_span(bytes: &[u8], start: usize, wanted: usize) -> Option<Range<usize>> {
     let mut count = 0;
     let mut gap = true;
+    let mut dashes = 0;
     for (offset, byte) in bytes.get(start..)?.iter().enumerate() {
         match byte {
             _ if byte.is_ascii_alphanumeric() => {
                 gap = false;
                 count += 1;
             }
-            b' ' | b'-' if !gap => gap = true,
+            b' ' if !gap => gap = true,
+            b'-' if !gap && count % 4 == 0 => {
+                gap = true;
+                dashes += 1;
+            }
             _ => return None,
         }
         if count == wanted {
             let end = start.saturating_add(offset).saturating_add(1);
             let ends = bytes.get(end).is_none_or(|next| !next.is_ascii_alphanumeric());
-            return ends.then_some(start..end);
+            let is_grouped = dashes == 0 || dashes == (wanted - 1) / 4;
+            return (ends && is_grouped).then_some(start..end);
         }
     }
     None

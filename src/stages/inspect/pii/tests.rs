@@ -121,11 +121,18 @@ fn iban_is_found_by_length_and_check_digits() {
         "FR14 2004 1010 0505 0001 3M02 606",
         "NO93 8601 1117 947",
         "nl91abna0417164300",
+        "DE89-3704-0044-0532-0130-00",
     ] {
         only(&format!("IBAN: {value}, bitte"), "IBAN", value);
     }
-    for text in ["DE88370400440532013000", "DE8937040044053201300", "XX89370400440532013000", "XDE89370400440532013000"]
-    {
+    for text in [
+        "DE88370400440532013000",
+        "DE8937040044053201300",
+        "XX89370400440532013000",
+        "XDE89370400440532013000",
+        // A UUID whose signs pass the check digits.
+        "id ba831bba-0ba9-4d64-8f5a-aaaaa00a0aaa",
+    ] {
         silent(text);
     }
 }
