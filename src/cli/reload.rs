@@ -73,7 +73,7 @@ impl Reloader {
     fn watch(&self, changed: &Arc<Notify>) -> Option<notify::RecommendedWatcher> {
         let changed = Arc::clone(changed);
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            if event.is_ok_and(|event| !event.kind.is_access()) {
+            if event.is_ok_and(|event| !event.kind.is_access() && event.paths.iter().any(|path| is_source(path))) {
                 changed.notify_one();
             }
         });
@@ -121,6 +121,13 @@ async fn ended(end: &mut watch::Receiver<bool>) {
             return;
         }
     }
+}
+
+/// Whether a path may belong to a configuration. Records are often written beside it, and must not cost a look each.
+/// `..data` is the link that Kubernetes renames to swap a mounted ConfigMap.
+fn is_source(path: &Path) -> bool {
+    let is_swap = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".."));
+    is_swap || !path.extension().is_some_and(|extension| extension == "jsonl" || extension == "log")
 }
 
 fn folder_of(file: &Path) -> &Path {
