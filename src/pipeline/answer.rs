@@ -33,7 +33,7 @@ enum ContentKind {
 }
 
 /// Turns an upstream's answer into the response, inspected.
-pub(super) async fn deliver(mut life: Life, mut answered: Answered) -> Response<DownstreamBody> {
+pub(super) async fn deliver(mut life: Box<Life>, mut answered: Answered) -> Response<DownstreamBody> {
     life.note_answer_head(&answered.answer);
     let status = answered.answer.status;
     match (kind_of(&answered.answer.headers), status.is_success()) {
@@ -136,7 +136,12 @@ fn judge(life: &mut Life, endpoint: Endpoint, decoded: Decoded, route: &Compiled
     }
 }
 
-fn finish_whole(life: Life, status: StatusCode, headers: HeaderMap, delivered: Delivered) -> Response<DownstreamBody> {
+fn finish_whole(
+    life: Box<Life>,
+    status: StatusCode,
+    headers: HeaderMap,
+    delivered: Delivered,
+) -> Response<DownstreamBody> {
     let outcome = match delivered.outcome {
         ANSWERED if !status.is_success() => Outcome { cause: Cause::UpstreamRefused, stage: Stage::Upstream },
         outcome => outcome,
@@ -151,7 +156,7 @@ fn finish_whole(life: Life, status: StatusCode, headers: HeaderMap, delivered: D
 }
 
 /// Begins a stream: the head goes out now, events as they are judged.
-fn stream(mut life: Life, answered: Answered) -> Response<DownstreamBody> {
+fn stream(mut life: Box<Life>, answered: Answered) -> Response<DownstreamBody> {
     let mut headers = answer_headers(&answered.answer.headers);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));

@@ -21,7 +21,7 @@ use std::time::Instant;
 /// The stream of deliverables of one answer.
 pub(super) struct DeliveredStream {
     /// `None` once the exchange has ended and its record is written.
-    life: Option<Life>,
+    life: Option<Box<Life>>,
     /// `None` once the upstream was dropped or has ended.
     upstream: Option<AnswerBody>,
     decoder: StreamDecoder,
@@ -43,7 +43,7 @@ struct Cut {
 }
 
 impl DeliveredStream {
-    pub(super) fn new(life: Life, answered: Answered) -> Self {
+    pub(super) fn new(life: Box<Life>, answered: Answered) -> Self {
         let limits = StreamLimits { event_bytes: life.event_bytes(), json: life.snapshot.json_limits() };
         Self {
             upstream: Some(answered.answer.body),

@@ -35,7 +35,7 @@ pub(super) fn scan(bytes: &[u8], limits: JsonLimits) -> Result<Vec<Node>, JsonFa
         bytes,
         at: 0,
         // A guess that fits chat bodies (one value in some hundred bytes); it grows where a body is denser.
-        nodes: Vec::with_capacity((bytes.len() / 64).clamp(16, 4096)),
+        nodes: Vec::with_capacity((bytes.len() / 64).clamp(32, 4096)),
         open: Vec::with_capacity(16),
         depth_limit: limits.depth.min(MAX_DEPTH),
         node_limit: limits.nodes,
