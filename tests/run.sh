@@ -46,6 +46,12 @@ done
 begin "official clients against the release binary"
 tests/sdk/run.sh "$binary"
 
+# A bare machine has no promtool; as root on Debian it can be had.
+if ! command -v promtool >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    begin "promtool from the distribution"
+    apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends prometheus
+fi
+
 skipped=()
 missing=()
 for tool in promtool kubectl systemd-analyze; do
