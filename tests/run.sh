@@ -30,6 +30,9 @@ fi
 begin "tests in the documentation (proofs that an unsafe order of stages does not compile)"
 cargo test --locked --doc
 
+begin "documentation without broken links"
+RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --lib
+
 begin "release build"
 cargo build --release --locked --bin portcullis
 binary=${CARGO_TARGET_DIR:-target}/release/portcullis
