@@ -67,6 +67,13 @@ else
     skipped+=("deploy/validate.sh (not installed: ${missing[*]})")
 fi
 
+if command -v prometheus >/dev/null; then
+    begin "a real Prometheus scrapes the gateway and evaluates the rules"
+    python3 tests/operate/prometheus.py "$binary"
+else
+    skipped+=("tests/operate/prometheus.py (prometheus is not installed)")
+fi
+
 if cargo deny --version >/dev/null 2>&1; then
     begin "bans, licences, sources"
     cargo deny --locked check bans licenses sources
