@@ -5,6 +5,7 @@ use super::life::Life;
 use super::request::LONG_TEXT_BYTES;
 use super::stream::DeliveredStream;
 use super::{ANSWERED, finish_refused, own};
+use crate::model::outcome::RetryAdvice;
 use crate::model::{Cause, Endpoint, Outcome, Refusal, Stage};
 use crate::snapshot::CompiledRoute;
 use crate::stages::decode::{self, AnswerFault, Decoded};
@@ -66,7 +67,12 @@ fn refusal_of_status(status: StatusCode) -> Refusal {
         500..=599 => Cause::UpstreamFailed,
         _ => Cause::UpstreamInvalid,
     };
-    Refusal::new(Stage::Upstream, cause).detail(format!("upstream status {}", status.as_u16()))
+    let mut refusal = Refusal::new(Stage::Upstream, cause).detail(format!("upstream status {}", status.as_u16()));
+    if is_ours_to_mend(status) {
+        // Our credential does not get better by being sent again.
+        refusal.retry = RetryAdvice::Never;
+    }
+    refusal
 }
 
 /// Reads, inspects and judges a whole answer; gives the bytes to deliver.

@@ -16,7 +16,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// How long an upstream may take to close after its end marker. A client waits for that; in time, the connection is kept.
+const CLOSE_TIME: Duration = Duration::from_millis(200);
 
 /// The stream of deliverables of one answer.
 pub(super) struct DeliveredStream {
@@ -27,7 +30,8 @@ pub(super) struct DeliveredStream {
     decoder: StreamDecoder,
     inspector: StreamInspector,
     route: Arc<CompiledRoute>,
-    /// Resolves when a shutdown's deadline has passed and streams must end now.
+    /// Resolves when the stream must end now: a shutdown's deadline has passed, or the upstream has sent its end marker and
+    /// does not close.
     deadline: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// Events of one chunk; kept for its capacity.
     events: Vec<Decoded>,
@@ -68,7 +72,11 @@ impl DeliveredStream {
                 Poll::Ready(None) => self.ended(),
                 Poll::Pending => match self.deadline.as_mut().poll(cx) {
                     Poll::Ready(()) if self.life.is_some() => Err(drained()),
-                    _ => return Poll::Pending,
+                    Poll::Ready(()) => {
+                        self.upstream = None;
+                        return Poll::Ready(None);
+                    }
+                    Poll::Pending => return Poll::Pending,
                 },
             };
             if let Err(cut) = passed {
@@ -148,6 +156,7 @@ impl DeliveredStream {
         if let Some(life) = self.life.take() {
             life.end_stream(outcome, recorded);
         }
+        self.deadline = Box::pin(tokio::time::sleep(CLOSE_TIME));
     }
 
     /// The upstream closed.
