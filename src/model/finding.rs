@@ -57,6 +57,11 @@ impl Category {
     }
 }
 
+impl Finding {
+    /// The rule of a finding that is the gateway's own credential for an upstream. No answer delivers it, whatever a policy says.
+    pub const UPSTREAM_CREDENTIAL: &'static str = "secret.upstream-credential";
+}
+
 /// One thing that one detector saw in one segment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {

@@ -82,7 +82,7 @@ async fn read(life: &mut Life, answered: Answered) -> Result<(Delivered, HeaderM
     if is_ours_to_mend(status) {
         return Err(refusal_of_status(status));
     }
-    let headers = answer_headers(&answer.headers);
+    let headers = delivered_headers(life, &answer.headers);
     let mut body = answer.body;
     let bytes = match body.read_whole(life.response_body_bytes()).await {
         Ok(bytes) => bytes,
@@ -163,7 +163,7 @@ fn finish_whole(
 
 /// Begins a stream: the head goes out now, events as they are judged.
 fn stream(mut life: Box<Life>, answered: Answered) -> Response<DownstreamBody> {
-    let mut headers = answer_headers(&answered.answer.headers);
+    let mut headers = delivered_headers(&life, &answered.answer.headers);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
@@ -172,6 +172,17 @@ fn stream(mut life: Box<Life>, answered: Answered) -> Response<DownstreamBody> {
     let mut response = Response::new(DownstreamBody::stream(DeliveredStream::new(life, answered)));
     *response.headers_mut() = headers;
     response
+}
+
+/// The upstream's headers that may pass, without any that repeats a key of ours.
+fn delivered_headers(life: &Life, upstream: &HeaderMap) -> HeaderMap {
+    let inspector = &life.snapshot.inspector;
+    let passed = answer_headers(upstream).into_iter();
+    passed
+        .filter_map(|(name, value)| {
+            Some((name?, value)).filter(|(_, value)| !inspector.holds_own_key(value.as_bytes()))
+        })
+        .collect()
 }
 
 /// What a client is told of an answer's body that did not come.

@@ -14,7 +14,7 @@ use crate::snapshot::Snapshot;
 use crate::stages::accept::{Head, Refused};
 use crate::stages::admit::{Admitted, RateHeaders};
 use crate::stages::decode::{AnswerFacts, Coverage, Decoded, Exchange, Usage};
-use crate::stages::inspect::GuardReport;
+use crate::stages::inspect::{GuardReport, Inspector};
 use crate::stages::policy::Verdict;
 use crate::stages::redact::Outbound;
 use crate::stages::upstream::{self, Answer};
@@ -27,6 +27,9 @@ use std::time::{Duration, Instant, SystemTime};
 /// Bytes of English text per token, for the estimate where a provider says nothing. OpenAI's help pages give "about four
 /// characters".
 const BYTES_PER_TOKEN: u64 = 4;
+
+/// Bytes of a text from outside that are read for its excerpt in a record: more than any excerpt, and than a private key.
+const SHOWN_BYTES: usize = 16 * 1024;
 
 /// Tokens reserved for an answer whose request sets no limit.
 const DEFAULT_OUTPUT_TOKENS: u64 = 1_024;
@@ -146,14 +149,16 @@ impl Life {
         if refusal.outcome.cause == Cause::MethodNotAllowed {
             self.allowed_method = self.snapshot.admission.allowed_method(head.path());
         }
-        self.write(|record| record.refuse_path(head.path()));
+        let path = self.snapshot.inspector.redact_for_log(head.path());
+        self.write(|record| record.refuse_path(&path));
     }
 
     pub(super) fn note_exchange(&mut self, exchange: &Exchange) {
         let facts = exchange.facts();
         let received = as_u64(exchange.body().len());
+        let model = facts.model.as_ref().map(|model| shown(&self.snapshot.inspector, model.expose()));
         self.write(|record| {
-            record.model = facts.model.as_ref().map(|model| Excerpt::of(model.expose()));
+            record.model = model;
             record.stream = facts.stream;
             record.bytes.received = received;
             record.request.coverage = Some(coverage(facts.coverage, received));
@@ -227,14 +232,15 @@ impl Life {
         self.answered_text = self.answered_text.saturating_add(as_u64(text));
         let received = as_u64(body.len());
         let tools = self.tools_of(facts, body);
+        let inspector = Arc::clone(&self.snapshot.inspector);
         self.write(|record| {
             record.bytes.answered = record.bytes.answered.saturating_add(received);
             add_coverage(&mut record.answer.coverage, coverage(facts.coverage, received));
             if let Some(id) = &facts.id {
-                record.upstream_id.get_or_insert_with(|| Excerpt::of(id.expose()));
+                record.upstream_id.get_or_insert_with(|| shown(&inspector, id.expose()));
             }
             if let Some(model) = &facts.model {
-                record.answer_model.get_or_insert_with(|| Excerpt::of(model.expose()));
+                record.answer_model.get_or_insert_with(|| shown(&inspector, model.expose()));
             }
             if facts.finish_reason.is_some() {
                 record.finish_reason = facts.finish_reason;
@@ -256,9 +262,9 @@ impl Life {
                     .filter_map(|&index| facts.segments.get(index))
                     .map(|segment| segment.text(body))
                     .collect();
-                let arguments =
-                    (!arguments.is_empty()).then(|| Excerpt::of(&self.snapshot.inspector.redact_for_log(&arguments)));
-                ToolUse { name: Excerpt::of(&self.snapshot.inspector.redact_for_log(call.name.expose())), arguments }
+                let inspector = &self.snapshot.inspector;
+                let arguments = (!arguments.is_empty()).then(|| shown(inspector, &arguments));
+                ToolUse { name: shown(inspector, call.name.expose()), arguments }
             })
             .collect()
     }
@@ -412,24 +418,30 @@ impl Drop for Life {
 }
 
 /// What a record takes from a head.
-pub(super) fn fill_head(record: &mut Record, head: &Head, trace: Option<TraceContext>) {
+pub(super) fn fill_head(record: &mut Record, head: &Head, trace: Option<TraceContext>, inspector: &Inspector) {
     record.listener = Some(head.listener());
     record.peer = Some(head.peer());
-    record.user_agent = header(head.headers(), "user-agent").map(Excerpt::of);
+    record.user_agent = header(head.headers(), "user-agent").map(|agent| shown(inspector, agent));
     record.method = Some(Excerpt::of(head.method().as_str()));
     record.sdk_retries = header(head.headers(), "x-stainless-retry-count").and_then(|text| text.parse().ok());
     record.trace = trace;
 }
 
 /// What a record takes from a request that never had a head.
-pub(super) fn fill_refused(record: &mut Record, refused: &Refused) {
+pub(super) fn fill_refused(record: &mut Record, refused: &Refused, inspector: &Inspector) {
     record.listener = Some(refused.listener);
     record.peer = Some(refused.peer);
-    record.user_agent = refused.user_agent.as_ref().map(|agent| Excerpt::of(agent.expose()));
+    record.user_agent = refused.user_agent.as_ref().map(|agent| shown(inspector, agent.expose()));
     record.method = refused.method.as_ref().map(|method| Excerpt::of(method.expose()));
     if let Some(path) = &refused.path {
-        record.refuse_path(path.expose());
+        record.refuse_path(&inspector.redact_for_log(path.expose()));
     }
+}
+
+/// Text from outside as a record may show it. What lies far behind an excerpt's end is not even read.
+fn shown<const MAX: usize>(inspector: &Inspector, text: &str) -> Excerpt<MAX> {
+    let read = text.get(..text.floor_char_boundary(SHOWN_BYTES)).unwrap_or("");
+    Excerpt::of(&inspector.redact_for_log(read))
 }
 
 /// A header's value as text, where it is text and stands once.

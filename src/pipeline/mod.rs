@@ -18,6 +18,7 @@ use crate::model::{Cause, Dialect, Outcome, Refusal, RequestId, SECURITY_HEADERS
 use crate::observe::{Record, TraceContext};
 use crate::stages::accept::{self, Handler, Head, Refused, RequestBody, ServeSettings};
 use crate::stages::decode::render::{self, Rendered};
+use crate::stages::inspect::Inspector;
 use bytes::Bytes;
 use http::header::ALLOW;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
@@ -51,12 +52,12 @@ impl Pipeline {
         accept::serve(socket, self.settings.clone(), self, stop).await;
     }
 
-    fn begin(&self, dialect: Dialect, fill: impl FnOnce(&mut Record)) -> Result<Box<Life>, Rendered> {
+    fn begin(&self, dialect: Dialect, fill: impl FnOnce(&mut Record, &Inspector)) -> Result<Box<Life>, Rendered> {
         let started = SystemTime::now();
         let id = RequestId::from_parts(unix_ms(started), random::bytes());
         let mut record = Box::new(Record::new(id.clone(), started));
         record.dialect = Some(dialect);
-        fill(&mut record);
+        fill(&mut record, &self.shared.snapshot().inspector);
         let slot = self.shared.recorder().reserve(record).map_err(|full| {
             let refusal = Refusal::new(Stage::Accept, Cause::RecordUnavailable).detail(full.to_string());
             render::refusal(dialect, &refusal, &id, None)
@@ -71,7 +72,7 @@ impl Handler for Pipeline {
     async fn exchange(&self, head: Head, body: RequestBody) -> Response<DownstreamBody> {
         let dialect = render::guess_dialect(head.path(), head.headers());
         let trace = self.shared.trace_ratio.map(|ratio| trace_of(ratio, &head));
-        let mut life = match self.begin(dialect, |record| life::fill_head(record, &head, trace)) {
+        let mut life = match self.begin(dialect, |record, inspector| life::fill_head(record, &head, trace, inspector)) {
             Ok(life) => life,
             Err(rendered) => return own(rendered),
         };
@@ -89,7 +90,7 @@ impl Handler for Pipeline {
     fn refuse(&self, refused: Refused) -> Response<Bytes> {
         let path = refused.path.as_ref().map_or("", |path| path.expose().as_str());
         let dialect = render::guess_dialect(path, &refused.headers);
-        match self.begin(dialect, |record| life::fill_refused(record, &refused)) {
+        match self.begin(dialect, |record, inspector| life::fill_refused(record, &refused, inspector)) {
             Ok(life) => whole(finish_refused(life, &refused.refusal, Some(refused.peer.ip()))),
             Err(rendered) => whole(rendered),
         }

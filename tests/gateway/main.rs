@@ -11,6 +11,7 @@ mod support;
 mod agents;
 mod blocks;
 mod bodies;
+mod echoes;
 mod forwards;
 mod framing;
 mod limits;

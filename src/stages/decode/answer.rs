@@ -107,6 +107,7 @@ pub(super) fn read(json: &Json<'_>, endpoint: Endpoint, part: Part) -> Result<(A
         finish_reason: notes.finish_reason,
         tool_calls: swept.tool_calls,
         media: swept.media,
+        echoes: swept.echoes,
         ends_stream: notes.ends_stream,
         is_error: notes.is_error,
         swallow: notes.has_no_choices && notes.usage.is_some(),

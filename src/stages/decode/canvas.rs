@@ -2,7 +2,7 @@
 //! string and every key into a segment unless a mark says that it is a known word or media. So what a dialect forgets,
 //! or has never heard of, comes out as `Unknown` and is inspected: forgetting cannot lose text.
 
-use super::exchange::{Coverage, ToolCall};
+use super::exchange::{Coverage, Edit, ToolCall};
 use super::json::{Json, Kind, unescape};
 use super::media;
 use crate::model::{Channel, Direction, OffsetMap, Origin, Segment, TextKind, Untrusted};
@@ -62,12 +62,15 @@ pub(super) struct Canvas<'a> {
     references: Vec<Range<usize>>,
     /// Arrays of numbers that stand for text: no guard can read them, so they count as media.
     opaque: Vec<Range<usize>>,
+    /// Values that repeat text of the body in pieces.
+    echoes: Vec<Edit>,
 }
 
 /// What the sweep gives.
 pub(super) struct Swept {
     pub(super) segments: Vec<Segment>,
     pub(super) media: Vec<Range<usize>>,
+    pub(super) echoes: Vec<Edit>,
     pub(super) tool_calls: Vec<ToolCall>,
     pub(super) declared_tools: Vec<Untrusted<String>>,
     pub(super) coverage: Coverage,
@@ -86,6 +89,7 @@ impl<'a> Canvas<'a> {
             declared_tools: Vec::new(),
             references: Vec::new(),
             opaque: Vec::new(),
+            echoes: Vec::new(),
         }
     }
 
@@ -193,6 +197,16 @@ impl<'a> Canvas<'a> {
         is_numbers
     }
 
+    /// Says that a value repeats text of the body piece by piece: where that text is cut, the value has to go as a whole.
+    pub(super) fn echo(&mut self, id: usize) {
+        let nothing = match self.json.kind(id) {
+            Kind::Object => "null",
+            Kind::Array => "[]",
+            _ => return,
+        };
+        self.echoes.push(Edit { span: self.json.span(id), replacement: nothing.to_owned() });
+    }
+
     fn media_from(&mut self, id: usize, from: usize) {
         if self.json.kind(id) != Kind::String {
             return;
@@ -268,6 +282,7 @@ impl<'a> Canvas<'a> {
         Swept {
             segments: sweep.segments,
             media: sweep.media,
+            echoes: self.echoes,
             tool_calls,
             declared_tools: self.declared_tools,
             coverage: Coverage { inspected: sweep.inspected, structure, media: sweep.media_bytes },

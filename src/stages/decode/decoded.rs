@@ -1,6 +1,6 @@
 //! An answer whose bytes are understood, whole or one event of a stream.
 
-use super::exchange::{Coverage, ToolCall};
+use super::exchange::{Coverage, Edit, ToolCall};
 use crate::model::{Segment, Untrusted};
 use std::ops::Range;
 
@@ -53,6 +53,8 @@ pub struct AnswerFacts {
     pub tool_calls: Vec<ToolCall>,
     /// Images, audio and encrypted or signed blocks, which are passed untouched.
     pub media: Vec<Range<usize>>,
+    /// Values that repeat the text of this body token by token (`logprobs`), with what stands for nothing in their place.
+    pub echoes: Vec<Edit>,
     /// Whether this is the stream's last event (`[DONE]`, `message_stop`, `response.completed`).
     pub ends_stream: bool,
     /// Whether this is an error inside a 200 answer.

@@ -96,6 +96,7 @@ fn file_member(c: &mut Canvas<'_>, id: usize, key: &str) {
 /// Tokens with their probabilities: pieces of the answer's own text.
 pub(super) fn logprobs(c: &mut Canvas<'_>, id: usize) {
     let json = c.json;
+    c.echo(id);
     c.subtree(id, Origin::Assistant, Channel::Content);
     let known = |key: &str| {
         matches!(

@@ -11,6 +11,7 @@ use super::findings::{Examined, Findings, GuardReport};
 use super::injection::{Decoding, Injection, Seen};
 use super::joined::{GAPS, for_each_joined};
 use super::log;
+use super::own_keys::OwnKeys;
 use super::pii::Pii;
 use super::secrets::Secrets;
 use super::sighting::Sighting;
@@ -18,8 +19,8 @@ use super::signatures::CompileError;
 use super::sinks::scan_sinks;
 use super::views::Via;
 use super::windows::windows;
-use crate::config::settings::{Pack, ToolPolicy};
-use crate::model::{Category, Direction, Finding, Origin, Segment, TextKind, Untrusted};
+use crate::config::settings::{Pack, ToolPolicy, Upstream};
+use crate::model::{Category, Channel, Direction, Finding, Origin, Segment, TextKind, Untrusted};
 use crate::stages::decode::{Decoded, Exchange, ToolCall};
 use std::collections::HashMap;
 
@@ -40,20 +41,22 @@ const NOT_DECODED: &str = "decoding budget spent: some encoded text was not deco
 pub struct Inspector {
     injection: Injection,
     secrets: Secrets,
+    own_keys: OwnKeys,
     pii: Pii,
     tools: ToolRules,
     cache: Cache,
 }
 
 impl Inspector {
-    /// Compiles the detectors.
+    /// Compiles the detectors. Of the upstreams it needs the keys, which no answer may repeat.
     ///
     /// # Errors
     /// [`CompileError`] names the first signature that does not compile.
-    pub fn compile(packs: &[Pack]) -> Result<Self, CompileError> {
+    pub fn compile(packs: &[Pack], upstreams: &[Upstream]) -> Result<Self, CompileError> {
         Ok(Self {
             injection: Injection::compile(packs)?,
             secrets: Secrets::compile(),
+            own_keys: OwnKeys::of(upstreams),
             pii: Pii::compile(),
             tools: ToolRules::new(),
             cache: Cache::new()?,
@@ -88,8 +91,14 @@ impl Inspector {
     pub fn redact_for_log(&self, text: &str) -> String {
         let mut sightings = Vec::new();
         self.secrets.scan(text, &mut sightings);
+        self.own_keys.scan(text, &mut sightings);
         self.pii.scan(text, &mut sightings);
         log::redacted(text, sightings)
+    }
+
+    /// Whether a header's value of an answer repeats a key of ours.
+    pub fn holds_own_key(&self, value: &[u8]) -> bool {
+        self.own_keys.are_in(value)
     }
 
     /// Everything about one text that depends on the text alone.
@@ -108,6 +117,7 @@ impl Inspector {
         let mut plain = Vec::new();
         windowed(text, budget, &mut plain, |text, out| {
             self.secrets.scan(text, out);
+            self.own_keys.scan(text, out);
             self.pii.scan(text, out);
             if segment.kind == TextKind::Parameter {
                 scan_sinks(text, &PARAMETER_SINKS, out);
@@ -260,7 +270,14 @@ impl<'a, 'b> Pass<'a, 'b> {
     }
 
     fn tool_arguments(&mut self, calls: &[ToolCall], tools: &ToolPolicy) -> Result<(), Spent> {
-        for &index in calls.iter().flat_map(|call| &call.arguments) {
+        // In an answer the channel tells the arguments; the events of a stream hold parts of them without a call's name.
+        let direction = self.direction;
+        let named = calls.iter().flat_map(|call| call.arguments.iter().copied());
+        let by_name = named.filter(|_| direction == Direction::Request);
+        let by_channel = self.segments.iter().enumerate();
+        let by_channel =
+            by_channel.filter(|(_, s)| direction == Direction::Response && s.channel == Channel::ToolArguments);
+        for index in by_name.chain(by_channel.map(|(index, _)| index)) {
             self.budget.check()?;
             let Some(segment) = self.segments.get(index) else { continue };
             let mut sightings = Vec::new();
@@ -345,7 +362,7 @@ fn finding_without_text(sighting: Sighting, origin: Origin) -> Finding {
         score: sighting.score,
         segment: 0,
         origin,
-        channel: crate::model::Channel::Content,
+        channel: Channel::Content,
         span: 0..0,
         label: sighting.label,
         via: &[],

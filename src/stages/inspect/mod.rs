@@ -11,7 +11,7 @@
 //! | `joined` | text split over the segments of one message |
 //! | `arguments` | tools by name, and the strings in their arguments |
 //! | `cache`, `windows`, `budget` | what keeps the work bounded |
-//! | `secrets`, `pii`, `sinks`, `log` | credentials, personal data, dangerous parameters; text for logs |
+//! | `secrets`, `own_keys`, `pii`, `sinks`, `log` | credentials (also the gateway's own), personal data, dangerous parameters; text for logs |
 
 mod arguments;
 mod bank;
@@ -26,6 +26,7 @@ mod injection;
 mod joined;
 mod log;
 mod needs;
+mod own_keys;
 #[cfg(test)]
 mod pack_tests;
 mod pii;

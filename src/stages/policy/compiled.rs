@@ -122,7 +122,11 @@ impl CompiledPolicy {
     /// operator configured must not come to nothing for want of a rule.
     fn deciding(&self, finding: &Finding, direction: Direction) -> (Option<&RuleId>, Action) {
         if let Some(rule) = self.rules.iter().find(|rule| matches(rule, finding, direction)) {
-            return (Some(&rule.id), rule.action);
+            let least = if is_own_key_in_answer(finding, direction) { Action::Redact } else { Action::Allow };
+            return (Some(&rule.id), rule.action.max(least));
+        }
+        if is_own_key_in_answer(finding, direction) {
+            return (None, Action::Redact);
         }
         let is_argument = finding.channel == Channel::ToolArguments || finding.origin == Origin::ToolCall;
         if finding.category == Category::Tool {
@@ -146,11 +150,14 @@ impl CompiledPolicy {
         let mut action = Action::Allow;
         let mut tally = Tally::default();
         let mut cuts = Vec::new();
+        let mut own_keys = Vec::new();
         let mut misplaced = false;
         for finding in list {
             let (rule, decided) = self.deciding(finding, direction);
-            if decided == Action::Redact {
+            let is_own_key = is_own_key_in_answer(finding, direction);
+            if decided == Action::Redact || is_own_key {
                 match redactions::place(finding, segments, body) {
+                    Placement::Cut(span) if is_own_key => own_keys.push(Redaction { span, label: finding.label }),
                     Placement::Cut(span) => cuts.push(Redaction { span, label: finding.label }),
                     Placement::Nowhere => misplaced = true,
                 }
@@ -173,9 +180,12 @@ impl CompiledPolicy {
         if misplaced {
             action = Action::Block;
         }
-        let acts = self.mode == Mode::Enforce;
+        // A shadow changes nothing, except that it gives no key of ours away.
+        if self.mode == Mode::Enforce {
+            own_keys.append(&mut cuts);
+        }
         Decision {
-            redactions: if acts { redactions::merge(cuts) } else { Vec::new() },
+            redactions: redactions::merge(own_keys),
             private: PrivateText::of(list, segments, body),
             misplaced,
             verdict: Verdict {
@@ -188,6 +198,11 @@ impl CompiledPolicy {
             },
         }
     }
+}
+
+/// Whether an answer repeats a credential of the gateway's own, which is cut whatever the rules say.
+fn is_own_key_in_answer(finding: &Finding, direction: Direction) -> bool {
+    direction == Direction::Response && finding.rule.as_str() == Finding::UPSTREAM_CREDENTIAL
 }
 
 /// Whether a rule speaks of this finding. A score that is not a number counts as high enough.

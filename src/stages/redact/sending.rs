@@ -3,8 +3,8 @@
 use super::outbound::{Deliverable, Destination, Outbound};
 use super::splice::splice;
 use crate::model::{Action, ByteCount, Cause, Mode, Refusal, Stage};
-use crate::stages::decode::{AnswerFacts, Decoded, DecodedForm, RequestFacts, encode};
-use crate::stages::policy::{Cleared, Judged, Verdict};
+use crate::stages::decode::{AnswerFacts, Decoded, DecodedForm, Edit, RequestFacts, encode};
+use crate::stages::policy::{Cleared, Judged, Redaction, Verdict};
 use bytes::Bytes;
 
 /// What the record needs of a request whose bytes are on their way. Its offsets are those of the body as received.
@@ -86,9 +86,11 @@ pub fn answer(judged: Judged) -> Result<(Deliverable, AnswerLeft), Box<Withheld>
     if verdict.mode == Mode::Enforce && verdict.action == Action::Block {
         return Err(Box::new(Withheld { cause: Cause::AnswerBlocked, verdict, decoded }));
     }
-    let spliced = match redactions.len() {
+    let (redactions, echoes) = without_echoes(redactions, &decoded.facts().echoes);
+    let edits = redactions.len().saturating_add(echoes.len());
+    let spliced = match edits {
         0 => Ok(None),
-        _ => splice(decoded.body(), &redactions, &[]).map(Some),
+        _ => splice(decoded.body(), &redactions, echoes).map(Some),
     };
     let Ok(spliced) = spliced else {
         return Err(Box::new(Withheld { cause: Cause::Internal, verdict, decoded }));
@@ -100,7 +102,19 @@ pub fn answer(judged: Judged) -> Result<(Deliverable, AnswerLeft), Box<Withheld>
         DecodedForm::Whole => Bytes::from(body.into_bytes()),
         DecodedForm::Event { .. } | DecodedForm::Marker(_) => encode::event(&form, &body),
     };
-    Ok((Deliverable::new(bytes, count(redactions.len())), AnswerLeft { verdict, facts }))
+    Ok((Deliverable::new(bytes, count(edits)), AnswerLeft { verdict, facts }))
+}
+
+/// Where anything is cut, what repeats the text in pieces goes too: no cut reaches a secret that stands there token by token.
+fn without_echoes(mut redactions: Vec<Redaction>, echoes: &[Edit]) -> (Vec<Redaction>, &[Edit]) {
+    if redactions.is_empty() {
+        return (redactions, &[]);
+    }
+    redactions.retain(|cut| {
+        let after = echoes.partition_point(|echo| echo.span.end <= cut.span.start);
+        echoes.get(after).is_none_or(|echo| cut.span.end <= echo.span.start)
+    });
+    (redactions, echoes)
 }
 
 fn count(edits: usize) -> u32 {
