@@ -55,7 +55,6 @@ impl Admission {
     /// # Errors
     /// `RateLimited`, `UnknownEndpoint`, `MethodNotAllowed`, `Unauthenticated`, `Forbidden`, `Overloaded`,
     /// `TooManyConcurrent`.
-    #[expect(clippy::result_large_err, reason = "the head moves through either way; a box would cost every refusal")]
     pub fn admit(&self, head: Head, counters: &Counters, now: Instant) -> Result<Admitted, (Head, Refusal)> {
         match self.judge(&head, counters, now) {
             Ok(make) => Ok(make(head)),
