@@ -70,7 +70,7 @@ for variant in sidecar gateway; do
     if [ -n "${PORTCULLIS:-}" ]; then
         step "kubernetes/$variant: the gateway loads its configuration"
         mkdir -p "$work/$variant/config" "$work/keys"
-        printf 'not a key' | tee "$work/keys/openai" >"$work/keys/anthropic"
+        printf 'not-a-key' | tee "$work/keys/openai" >"$work/keys/anthropic"
         cp -rL "$folder/policies" "$work/$variant/policies"
         sed "s|/run/secrets/portcullis/|$work/keys/|" "$folder/config/gateway.yaml" >"$work/$variant/config/gateway.yaml"
         binary="$(realpath "$PORTCULLIS")"
