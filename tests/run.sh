@@ -30,6 +30,9 @@ fi
 begin "tests in the documentation (proofs that an unsafe order of stages does not compile)"
 cargo test --locked --doc
 
+begin "documentation without broken links"
+RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --lib
+
 begin "release build"
 cargo build --release --locked --bin portcullis
 binary=${CARGO_TARGET_DIR:-target}/release/portcullis
@@ -46,6 +49,12 @@ done
 begin "official clients against the release binary"
 tests/sdk/run.sh "$binary"
 
+# A bare machine has no promtool; as root on Debian it can be had.
+if ! command -v promtool >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    begin "promtool from the distribution"
+    apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends prometheus
+fi
+
 skipped=()
 missing=()
 for tool in promtool kubectl systemd-analyze; do
@@ -56,6 +65,13 @@ if [ "${#missing[@]}" -eq 0 ]; then
     PORTCULLIS=$binary deploy/validate.sh
 else
     skipped+=("deploy/validate.sh (not installed: ${missing[*]})")
+fi
+
+if command -v prometheus >/dev/null; then
+    begin "a real Prometheus scrapes the gateway and evaluates the rules"
+    python3 tests/operate/prometheus.py "$binary"
+else
+    skipped+=("tests/operate/prometheus.py (prometheus is not installed)")
 fi
 
 if cargo deny --version >/dev/null 2>&1; then

@@ -56,6 +56,8 @@ impl Reloader {
     pub(super) async fn run(mut self, mut hangup: Signal, mut end: watch::Receiver<bool>) {
         let changed = Arc::new(Notify::new());
         let _watcher = self.watch(&changed);
+        // What changed between the loading and the watching has no event.
+        tokio::task::block_in_place(|| self.reload_if_changed());
         loop {
             tokio::select! {
                 () = ended(&mut end) => return,

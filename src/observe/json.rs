@@ -3,46 +3,37 @@
 //! It must never let through a character that moves the cursor, ends the line, or changes the direction in which a
 //! terminal or an editor shows the rest (THREATS 50). Source: RFC 8259 §7; Unicode 16 §23.2 and UTR 36 §2.
 
+use super::line::{Line, NotWritable};
 use crate::model::{
     Action, Category, ClientId, Dialect, Endpoint, Mode, ModelName, Origin, Outcome, PolicyId, RequestId, RouteId,
     RuleId, UpstreamId,
 };
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
-use serde_json::ser::Formatter;
-use std::io;
 
 /// Writes a value as JSON on one line, without a line break at its end.
 ///
 /// # Errors
 ///
 /// When a value cannot be written as JSON; none of the types in this module's parent can cause that.
-pub(super) fn to_line<T: Serialize>(value: &T) -> serde_json::Result<String> {
-    let mut line = Vec::with_capacity(1024);
-    value.serialize(&mut serde_json::Serializer::with_formatter(&mut line, Visible))?;
-    String::from_utf8(line).map_err(|error| serde_json::Error::io(io::Error::other(error)))
+pub(super) fn to_line<T: Serialize>(value: &T) -> Result<String, NotWritable> {
+    let mut line = Line::with_capacity(2048);
+    value.serialize(&mut line)?;
+    line.finish()
 }
 
-/// Compact JSON in which every character that is not plainly visible is escaped. serde_json itself escapes quotes,
-/// backslashes and U+0000–001F before a fragment gets here.
-struct Visible;
-
-impl Formatter for Visible {
-    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
-        // Most strings are ASCII; DEL is the only hidden character there.
-        if fragment.is_ascii() && !fragment.as_bytes().contains(&0x7F) {
-            return writer.write_all(fragment.as_bytes());
+/// Appends a character, as an escape where it is not plainly visible.
+pub(super) fn write_visibly(out: &mut Vec<u8>, char: char) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    if !is_hidden(char) {
+        out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
+        return;
+    }
+    for unit in char.encode_utf16(&mut [0; 2]) {
+        out.extend_from_slice(b"\\u");
+        for shift in [12, 8, 4, 0] {
+            out.push(DIGITS.get(usize::from(*unit >> shift & 15)).copied().unwrap_or(b'0'));
         }
-        let mut rest = fragment;
-        while let Some((at, hidden)) = rest.char_indices().find(|(_, char)| is_hidden(*char)) {
-            let (shown, tail) = rest.split_at(at);
-            writer.write_all(shown.as_bytes())?;
-            for unit in hidden.encode_utf16(&mut [0; 2]) {
-                write!(writer, "\\u{unit:04x}")?;
-            }
-            rest = tail.get(hidden.len_utf8()..).unwrap_or("");
-        }
-        writer.write_all(rest.as_bytes())
     }
 }
 

@@ -10,6 +10,7 @@ mod collector_client;
 mod excerpt;
 mod json;
 mod labels;
+mod line;
 pub mod log;
 #[cfg(test)]
 pub(crate) mod loopback;

@@ -14,7 +14,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// One exchange, however it ended. `None` means "not known", mostly because the exchange ended before.
+/// One exchange, however it ended. `None` means "not known", mostly because the exchange ended before; what is not known and
+/// lists without an entry are left out of the line.
 #[derive(Clone, Debug, Serialize)]
 pub struct Record {
     /// The gateway's id of the exchange.
@@ -26,54 +27,77 @@ pub struct Record {
     #[serde(skip_serializing_if = "is_false")]
     pub net: bool,
     /// The address of ours that it came in on.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub listener: Option<SocketAddr>,
     /// The client's address.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub peer: Option<SocketAddr>,
     /// The client's `user-agent`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<Excerpt<256>>,
     /// The method as sent (any token is legal HTTP).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub method: Option<Excerpt<16>>,
     /// The path as given, only for requests that no endpoint took; set through [`Record::refuse_path`].
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub refused_path: Option<Excerpt<256>>,
     /// Who called.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub client: Option<ClientId>,
     /// The route matched.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub route: Option<RouteId>,
     /// The endpoint matched.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<Endpoint>,
     /// The wire format that errors were written in.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub dialect: Option<Dialect>,
     /// The model asked for, as written by the client.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<Excerpt<128>>,
     /// The entry of the configuration that lists that model: the only form that becomes a metric label.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub listed_model: Option<ModelName>,
     /// Whether a streamed answer was asked for.
     pub stream: bool,
     /// `x-stainless-retry-count`: how often the client's SDK had tried before.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sdk_retries: Option<u32>,
     /// Every try at an upstream, in order.
+    #[serde(skip_serializing_if = "Listed::is_empty")]
     pub attempts: Listed<Attempt, 16>,
     /// The upstream whose answer was used.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub upstream: Option<UpstreamId>,
     /// What that upstream speaks (`openai`, `anthropic`, `agent`, `demo`).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<&'static str>,
     /// Whether the built-in demo upstream answered.
     pub demo: bool,
     /// The upstream's own id of the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub upstream_id: Option<Excerpt<128>>,
     /// The model that answered, as the upstream says.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub answer_model: Option<Excerpt<128>>,
     /// Why the model stopped, from the dialect's closed set.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub finish_reason: Option<&'static str>,
     /// How the exchange ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
     /// A fact of ours about that end; never content.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<Excerpt<512>>,
     /// The status sent downstream.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
     /// The policy that decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<PolicyId>,
     /// Whether it acted or only watched.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<Mode>,
     /// What was seen of the request, and decided.
     pub request: Side,
@@ -82,17 +106,21 @@ pub struct Record {
     /// Sizes of the bodies.
     pub bytes: BodySizes,
     /// Tokens, where known.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tokens: Option<Tokens>,
     /// Tool calls in the answer.
+    #[serde(skip_serializing_if = "Listed::is_empty")]
     pub tool_calls: Listed<ToolUse, 32>,
     /// Times.
     pub timings: Timings,
     /// The configuration that was in force.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub snapshot: Option<SnapshotMark>,
     /// The trace it belongs to; written as the trace's id.
-    #[serde(rename = "trace_id")]
+    #[serde(rename = "trace_id", skip_serializing_if = "Option::is_none")]
     pub trace: Option<TraceContext>,
     /// How the stream ended; `None` for answers that are not streams.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub stream_end: Option<StreamEnd>,
 }
 
@@ -126,6 +154,7 @@ pub struct ToolUse {
     /// The tool's name.
     pub name: Excerpt<64>,
     /// Its arguments, which the caller has redacted for logs; `None` where they are not to be kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub arguments: Option<Excerpt<512>>,
 }
 
@@ -133,19 +162,23 @@ pub struct ToolUse {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Timings {
     /// Until it was admitted.
-    #[serde(rename = "admit_ms", serialize_with = "some_milliseconds")]
+    #[serde(rename = "admit_ms", serialize_with = "some_milliseconds", skip_serializing_if = "Option::is_none")]
     pub admit: Option<Duration>,
     /// Spent in inspection, both directions.
-    #[serde(rename = "inspect_ms", serialize_with = "some_milliseconds")]
+    #[serde(rename = "inspect_ms", serialize_with = "some_milliseconds", skip_serializing_if = "Option::is_none")]
     pub inspect: Option<Duration>,
     /// Until the upstream's first byte.
-    #[serde(rename = "first_byte_ms", serialize_with = "some_milliseconds")]
+    #[serde(rename = "first_byte_ms", serialize_with = "some_milliseconds", skip_serializing_if = "Option::is_none")]
     pub first_byte: Option<Duration>,
     /// Until the first byte of the answer's body was given to the client's connection.
-    #[serde(rename = "first_delivered_ms", serialize_with = "some_milliseconds")]
+    #[serde(
+        rename = "first_delivered_ms",
+        serialize_with = "some_milliseconds",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub first_delivered: Option<Duration>,
     /// Until the end.
-    #[serde(rename = "total_ms", serialize_with = "some_milliseconds")]
+    #[serde(rename = "total_ms", serialize_with = "some_milliseconds", skip_serializing_if = "Option::is_none")]
     pub total: Option<Duration>,
 }
 
@@ -264,28 +297,37 @@ fn is_false(flag: &bool) -> bool {
 
 fn rfc3339<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    serializer.collect_str(&Rfc3339 { seconds: since.as_secs(), milliseconds: since.subsec_millis() })
+    let mut text = *b"0000-00-00T00:00:00.000Z";
+    write_rfc3339(&mut text, since.as_secs(), since.subsec_millis());
+    serializer.serialize_str(std::str::from_utf8(&text).unwrap_or_default())
 }
 
-/// A moment in UTC. The civil date is found by counting days in eras of 400 years, which begin on 1 March.
-struct Rfc3339 {
-    seconds: u64,
-    milliseconds: u32,
-}
-
-impl std::fmt::Display for Rfc3339 {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (days, of_day) = (self.seconds / 86_400, self.seconds % 86_400);
-        let shifted = days + 719_468; // days from 0000-03-01 to 1970-01-01
-        let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let month_from_march = (5 * day_of_year + 2) / 153;
-        let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-        let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-        let year = era * 400 + year_of_era + u64::from(month <= 2);
-        let (hour, minute, second) = (of_day / 3_600, of_day / 60 % 60, of_day % 60);
-        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", self.milliseconds)
+/// Fills in a moment in UTC. The civil date is found by counting days in eras of 400 years, which begin on 1 March.
+fn write_rfc3339(text: &mut [u8; 24], seconds: u64, milliseconds: u32) {
+    let (days, of_day) = (seconds / 86_400, seconds % 86_400);
+    let shifted = days + 719_468; // days from 0000-03-01 to 1970-01-01
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    let (hour, minute, second) = (of_day / 3_600, of_day / 60 % 60, of_day % 60);
+    let fields = [
+        (0..4, year),
+        (5..7, month),
+        (8..10, day),
+        (11..13, hour),
+        (14..16, minute),
+        (17..19, second),
+        (20..23, u64::from(milliseconds)),
+    ];
+    for (place, mut value) in fields {
+        for digit in text.get_mut(place).unwrap_or_default().iter_mut().rev() {
+            *digit = b'0' + u8::try_from(value % 10).unwrap_or(0);
+            value /= 10;
+        }
     }
 }
 

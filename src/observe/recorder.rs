@@ -87,7 +87,7 @@ impl Recorder {
     ///
     /// Under `refuse`, when no place is free or the sink fails. The refusal is counted in the metrics here, because no
     /// record will be.
-    pub fn reserve(&self, record: Record) -> Result<Slot, RecordFull> {
+    pub fn reserve(&self, record: Box<Record>) -> Result<Slot, RecordFull> {
         let place = self.take_place();
         if let (Err(full), OnRecordFull::Refuse) = (&place, self.when_full) {
             self.metrics.records.refused.inc();
@@ -99,7 +99,7 @@ impl Recorder {
         }
         self.metrics.in_flight().inc();
         Ok(Slot {
-            record: Some(Box::new(record)),
+            record: Some(record),
             queue: place.is_ok().then(|| self.queue.clone()),
             metrics: Arc::clone(&self.metrics),
             shared: Arc::clone(&self.shared),

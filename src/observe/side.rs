@@ -9,12 +9,15 @@ use serde::{Serialize, Serializer};
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Side {
     /// The strictest action; in shadow mode what would have been done. `None` where the policy was never asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub verdict: Option<Action>,
     /// Why; filled through [`Side::add_reason`].
+    #[serde(skip_serializing_if = "Listed::is_empty")]
     pub reasons: Listed<Reason, 64>,
     /// Which guards ran on how much.
     pub guards: Guards,
     /// Every byte of the body accounted once; `None` where it was never decoded.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub coverage: Option<Coverage>,
     /// Edits made in the body.
     pub edits: u32,
@@ -24,6 +27,7 @@ pub struct Side {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Reason {
     /// The policy's rule; `None` where none matched (then the finding is allowed).
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<RuleId>,
     /// The detector's rule.
     pub finding: RuleId,
@@ -47,10 +51,13 @@ pub type Why = (&'static str, &'static str);
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Guards {
     /// Guards that finished.
+    #[serde(skip_serializing_if = "Listed::is_empty")]
     pub ran: Listed<&'static str, 16>,
     /// Guards that were not called for, each with the reason.
+    #[serde(skip_serializing_if = "Listed::is_empty")]
     pub skipped: Listed<Why, 16>,
     /// Guards that could not finish, each with the reason.
+    #[serde(skip_serializing_if = "Listed::is_empty")]
     pub failed: Listed<Why, 16>,
     /// Bytes of text scanned for this exchange.
     pub scanned_bytes: u64,

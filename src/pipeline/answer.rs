@@ -5,6 +5,7 @@ use super::life::Life;
 use super::request::LONG_TEXT_BYTES;
 use super::stream::DeliveredStream;
 use super::{ANSWERED, finish_refused, own};
+use crate::model::outcome::RetryAdvice;
 use crate::model::{Cause, Endpoint, Outcome, Refusal, Stage};
 use crate::snapshot::CompiledRoute;
 use crate::stages::decode::{self, AnswerFault, Decoded};
@@ -33,7 +34,7 @@ enum ContentKind {
 }
 
 /// Turns an upstream's answer into the response, inspected.
-pub(super) async fn deliver(mut life: Life, mut answered: Answered) -> Response<DownstreamBody> {
+pub(super) async fn deliver(mut life: Box<Life>, mut answered: Answered) -> Response<DownstreamBody> {
     life.note_answer_head(&answered.answer);
     let status = answered.answer.status;
     match (kind_of(&answered.answer.headers), status.is_success()) {
@@ -66,7 +67,12 @@ fn refusal_of_status(status: StatusCode) -> Refusal {
         500..=599 => Cause::UpstreamFailed,
         _ => Cause::UpstreamInvalid,
     };
-    Refusal::new(Stage::Upstream, cause).detail(format!("upstream status {}", status.as_u16()))
+    let mut refusal = Refusal::new(Stage::Upstream, cause).detail(format!("upstream status {}", status.as_u16()));
+    if is_ours_to_mend(status) {
+        // Our credential does not get better by being sent again.
+        refusal.retry = RetryAdvice::Never;
+    }
+    refusal
 }
 
 /// Reads, inspects and judges a whole answer; gives the bytes to deliver.
@@ -138,7 +144,12 @@ fn judge(life: &mut Life, endpoint: Endpoint, decoded: Decoded, route: &Compiled
     }
 }
 
-fn finish_whole(life: Life, status: StatusCode, headers: HeaderMap, delivered: Delivered) -> Response<DownstreamBody> {
+fn finish_whole(
+    life: Box<Life>,
+    status: StatusCode,
+    headers: HeaderMap,
+    delivered: Delivered,
+) -> Response<DownstreamBody> {
     let outcome = match delivered.outcome {
         ANSWERED if !status.is_success() => Outcome { cause: Cause::UpstreamRefused, stage: Stage::Upstream },
         outcome => outcome,
@@ -153,7 +164,7 @@ fn finish_whole(life: Life, status: StatusCode, headers: HeaderMap, delivered: D
 }
 
 /// Begins a stream: the head goes out now, events as they are judged.
-fn stream(mut life: Life, answered: Answered) -> Response<DownstreamBody> {
+fn stream(mut life: Box<Life>, answered: Answered) -> Response<DownstreamBody> {
     let mut headers = delivered_headers(&life, &answered.answer.headers);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll};
 
 /// The exchange panicked; its value is gone.
@@ -10,11 +10,12 @@ use std::task::{Context, Poll};
 pub(super) struct Panicked;
 
 /// Runs a future; a panic in any of its polls drops it and becomes an error. The panic hook has logged it.
+/// The future goes into a box: hyper moves the future of an exchange as a whole, and this one is large.
 ///
 /// # Errors
 /// [`Panicked`].
 pub(super) async fn panics<F: Future>(future: F) -> Result<F::Output, Panicked> {
-    let mut future = pin!(future);
+    let mut future = Box::pin(future);
     std::future::poll_fn(move |cx| poll_guarded(future.as_mut(), cx)).await
 }
 

@@ -34,7 +34,12 @@ const SHOWN_BYTES: usize = 16 * 1024;
 /// Tokens reserved for an answer whose request sets no limit.
 const DEFAULT_OUTPUT_TOKENS: u64 = 1_024;
 
-/// One exchange under way.
+/// The gateway's id of an exchange, to clients of Anthropic's API and to all. Constants: checking a name costs as much as
+/// adding it.
+const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// One exchange under way. It lives in a box, since it changes hands often.
 pub(super) struct Life {
     pub(super) shared: Arc<Shared>,
     pub(super) snapshot: Arc<Snapshot>,
@@ -61,10 +66,10 @@ pub(super) struct Life {
 }
 
 impl Life {
-    pub(super) fn new(shared: Arc<Shared>, id: RequestId, dialect: Dialect, mut slot: Slot) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, id: RequestId, dialect: Dialect, mut slot: Slot) -> Box<Self> {
         let snapshot = shared.snapshot();
         let mark = SnapshotMark { number: snapshot.number, hash: Arc::clone(&snapshot.hash_prefix) };
-        let mut life = Self {
+        let mut life = Box::new(Self {
             shared,
             snapshot,
             id,
@@ -82,7 +87,7 @@ impl Life {
             answered_text: 0,
             usage: None,
             if_dropped: Outcome { cause: Cause::ClientLeft, stage: Stage::Accept },
-        };
+        });
         life.write(|record| record.snapshot = Some(mark));
         life
     }
@@ -318,9 +323,9 @@ impl Life {
     pub(super) fn add_headers(&self, headers: &mut HeaderMap) {
         if let Ok(id) = HeaderValue::from_str(self.id.as_str()) {
             if self.dialect == Dialect::Anthropic {
-                headers.insert(HeaderName::from_static("request-id"), id.clone());
+                headers.insert(REQUEST_ID, id.clone());
             }
-            headers.insert(HeaderName::from_static("x-request-id"), id);
+            headers.insert(X_REQUEST_ID, id);
         }
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         self.add_rate_headers(headers);
@@ -345,13 +350,13 @@ impl Life {
     }
 
     /// Ends the exchange: settles the tokens, writes the record, gives the permits back.
-    pub(super) fn end(mut self, outcome: Outcome, status: u16) {
+    pub(super) fn end(mut self: Box<Self>, outcome: Outcome, status: u16) {
         self.write(|record| record.status = Some(status));
         self.close(outcome);
     }
 
     /// Ends a stream: as [`Life::end`], with how the stream ended.
-    pub(super) fn end_stream(mut self, outcome: Outcome, end: StreamEnd) {
+    pub(super) fn end_stream(mut self: Box<Self>, outcome: Outcome, end: StreamEnd) {
         self.write(|record| record.stream_end = Some(end));
         self.close(outcome);
     }

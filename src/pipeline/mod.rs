@@ -5,6 +5,7 @@ mod answer;
 mod catch;
 mod downstream;
 mod life;
+mod random;
 mod request;
 mod shared;
 mod stream;
@@ -51,10 +52,10 @@ impl Pipeline {
         accept::serve(socket, self.settings.clone(), self, stop).await;
     }
 
-    fn begin(&self, dialect: Dialect, fill: impl FnOnce(&mut Record, &Inspector)) -> Result<Life, Rendered> {
+    fn begin(&self, dialect: Dialect, fill: impl FnOnce(&mut Record, &Inspector)) -> Result<Box<Life>, Rendered> {
         let started = SystemTime::now();
-        let id = new_request_id(started);
-        let mut record = Record::new(id.clone(), started);
+        let id = RequestId::from_parts(unix_ms(started), random::bytes());
+        let mut record = Box::new(Record::new(id.clone(), started));
         record.dialect = Some(dialect);
         fill(&mut record, &self.shared.snapshot().inspector);
         let slot = self.shared.recorder().reserve(record).map_err(|full| {
@@ -96,22 +97,17 @@ impl Handler for Pipeline {
     }
 }
 
-fn new_request_id(now: SystemTime) -> RequestId {
-    let mut random = [0; 10];
-    // Without randomness the id is less unique, and nothing else depends on it.
-    let _ = getrandom::fill(&mut random);
-    let unix_ms = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
-    RequestId::from_parts(u64::try_from(unix_ms).unwrap_or(u64::MAX), random)
+fn unix_ms(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+    u64::try_from(since).unwrap_or(u64::MAX)
 }
 
 fn trace_of(ratio: f64, head: &Head) -> TraceContext {
-    let mut random = [0; 24];
-    let _ = getrandom::fill(&mut random);
-    TraceContext::continue_or_start(life::header(head.headers(), "traceparent"), ratio, random)
+    TraceContext::continue_or_start(life::header(head.headers(), "traceparent"), ratio, random::bytes())
 }
 
 /// Ends an exchange that goes no further: record, cool-down, and the answer in the caller's dialect.
-fn finish_refused(mut life: Life, refusal: &Refusal, peer: Option<IpAddr>) -> Rendered {
+fn finish_refused(mut life: Box<Life>, refusal: &Refusal, peer: Option<IpAddr>) -> Rendered {
     life.note_refusal(refusal);
     if let Some(peer) = peer.filter(|_| counts_against_address(refusal.outcome.cause)) {
         life.shared.counters.note_refusal(peer, Instant::now());

@@ -6,13 +6,13 @@ use super::life::Life;
 use super::{finish_refused, own};
 use crate::model::{Cause, Outcome, Refusal, Stage};
 use crate::snapshot::CompiledRoute;
-use crate::stages::accept::{Head, RequestBody, body};
+use crate::stages::accept::{Head, Received, RequestBody, body};
 use crate::stages::admit::{Admitted, Cors};
 use crate::stages::decode::Exchange;
 use crate::stages::inspect::{Findings, TimeBudget};
 use crate::stages::policy::Cleared;
-use crate::stages::redact;
-use crate::stages::upstream::{SendContext, Sent};
+use crate::stages::redact::{self, Outbound};
+use crate::stages::upstream::{SendContext, Sent, Upstream};
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode};
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use std::time::Instant;
 pub(super) const LONG_TEXT_BYTES: usize = 256 * 1024;
 
 /// Runs one exchange to its response. The life ends here or goes on in the response's body.
-pub(super) async fn run(mut life: Life, head: Head, incoming: RequestBody) -> Response<DownstreamBody> {
+pub(super) async fn run(mut life: Box<Life>, head: Head, incoming: RequestBody) -> Response<DownstreamBody> {
     let peer = head.peer().ip();
     let exposed = match life.snapshot.admission.cors(&head) {
         Cors::Silent => None,
@@ -47,7 +47,7 @@ pub(super) async fn run(mut life: Life, head: Head, incoming: RequestBody) -> Re
 }
 
 /// Answers a browser that asks whether its page may call this route.
-fn preflight(mut life: Life, headers: HeaderMap) -> Response<DownstreamBody> {
+fn preflight(mut life: Box<Life>, headers: HeaderMap) -> Response<DownstreamBody> {
     let mut response = Response::new(DownstreamBody::whole(Bytes::new()));
     *response.status_mut() = StatusCode::NO_CONTENT;
     *response.headers_mut() = headers;
@@ -62,17 +62,10 @@ async fn forward(life: &mut Life, head: Head, incoming: RequestBody) -> Result<A
     let admitted = admit(life, head)?;
     let route = snapshot.route(admitted.route_index()).ok_or_else(|| Refusal::new(Stage::Admit, Cause::Internal))?;
     life.policy = Some(route.policy_id.clone());
-    let exchange = read(life, route, admitted, incoming).await?;
-
-    let endpoint = exchange.admitted().endpoint();
-    let model = exchange.facts().model.as_ref().map(|model| model.expose().as_str());
-    let candidates = snapshot.upstreams.candidates(&route.upstreams, endpoint, model)?;
-    life.reserve_tokens(&exchange)?;
-
-    let cleared = judge(life, route, exchange)?;
-    let swallow_usage = cleared.exchange().facts().usage_was_spliced;
-    let (outbound, _) = redact::request(cleared).map_err(|unsendable| unsendable.refusal)?;
-    life.note_outbound(&outbound);
+    let received = read(life, incoming).await?;
+    // Nothing waits from here to the sending, so that none of it becomes part of the future.
+    let Ready { outbound, candidates, swallow_usage } = prepare(life, route, admitted, received)?;
+    let endpoint = outbound.endpoint();
 
     life.at(Stage::Upstream);
     let context = SendContext {
@@ -103,23 +96,39 @@ fn admit(life: &mut Life, head: Head) -> Result<Admitted, Refusal> {
     }
 }
 
-/// Reads the body whole and decodes it.
-async fn read(
-    life: &mut Life,
-    route: &CompiledRoute,
-    admitted: Admitted,
-    incoming: RequestBody,
-) -> Result<Exchange, Refusal> {
+/// Reads the body whole.
+async fn read(life: &mut Life, incoming: RequestBody) -> Result<Received, Refusal> {
     life.at(Stage::Accept);
     let limits = &life.snapshot.written.limits;
     let deadline = Instant::now() + limits.body_timeout;
-    let received = body::read(incoming, None, limits.request_body_bytes, deadline).await?;
+    body::read(incoming, None, limits.request_body_bytes, deadline).await
+}
+
+/// A request that may go, and to whom.
+struct Ready {
+    outbound: Outbound,
+    candidates: Vec<Arc<Upstream>>,
+    swallow_usage: bool,
+}
+
+/// Decodes, inspects, judges and redacts.
+fn prepare(life: &mut Life, route: &CompiledRoute, admitted: Admitted, received: Received) -> Result<Ready, Refusal> {
     life.at(Stage::Decode);
     let long = received.len_bytes() >= LONG_TEXT_BYTES;
     let decode = || route.decoder.request(admitted, received);
     let exchange = if long { tokio::task::block_in_place(decode) } else { decode() }?;
     life.note_exchange(&exchange);
-    Ok(exchange)
+
+    let endpoint = exchange.admitted().endpoint();
+    let model = exchange.facts().model.as_ref().map(|model| model.expose().as_str());
+    let candidates = life.snapshot.upstreams.candidates(&route.upstreams, endpoint, model)?;
+    life.reserve_tokens(&exchange)?;
+
+    let cleared = judge(life, route, exchange)?;
+    let swallow_usage = cleared.exchange().facts().usage_was_spliced;
+    let (outbound, _) = redact::request(cleared).map_err(|unsendable| unsendable.refusal)?;
+    life.note_outbound(&outbound);
+    Ok(Ready { outbound, candidates, swallow_usage })
 }
 
 /// Inspects the request and asks the policy.

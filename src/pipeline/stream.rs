@@ -16,18 +16,22 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// How long an upstream may take to close after its end marker. A client waits for that; in time, the connection is kept.
+const CLOSE_TIME: Duration = Duration::from_millis(200);
 
 /// The stream of deliverables of one answer.
 pub(super) struct DeliveredStream {
     /// `None` once the exchange has ended and its record is written.
-    life: Option<Life>,
+    life: Option<Box<Life>>,
     /// `None` once the upstream was dropped or has ended.
     upstream: Option<AnswerBody>,
     decoder: StreamDecoder,
     inspector: StreamInspector,
     route: Arc<CompiledRoute>,
-    /// Resolves when a shutdown's deadline has passed and streams must end now.
+    /// Resolves when the stream must end now: a shutdown's deadline has passed, or the upstream has sent its end marker and
+    /// does not close.
     deadline: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// Events of one chunk; kept for its capacity.
     events: Vec<Decoded>,
@@ -43,7 +47,7 @@ struct Cut {
 }
 
 impl DeliveredStream {
-    pub(super) fn new(life: Life, answered: Answered) -> Self {
+    pub(super) fn new(life: Box<Life>, answered: Answered) -> Self {
         let limits = StreamLimits { event_bytes: life.event_bytes(), json: life.snapshot.json_limits() };
         Self {
             upstream: Some(answered.answer.body),
@@ -68,7 +72,11 @@ impl DeliveredStream {
                 Poll::Ready(None) => self.ended(),
                 Poll::Pending => match self.deadline.as_mut().poll(cx) {
                     Poll::Ready(()) if self.life.is_some() => Err(drained()),
-                    _ => return Poll::Pending,
+                    Poll::Ready(()) => {
+                        self.upstream = None;
+                        return Poll::Ready(None);
+                    }
+                    Poll::Pending => return Poll::Pending,
                 },
             };
             if let Err(cut) = passed {
@@ -148,6 +156,7 @@ impl DeliveredStream {
         if let Some(life) = self.life.take() {
             life.end_stream(outcome, recorded);
         }
+        self.deadline = Box::pin(tokio::time::sleep(CLOSE_TIME));
     }
 
     /// The upstream closed.

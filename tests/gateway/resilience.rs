@@ -254,6 +254,19 @@ fn stalled_stream_gets_an_error_event_and_the_upstream_is_dropped() {
 }
 
 #[test]
+fn upstream_that_stays_open_after_its_end_marker_does_not_keep_the_client_waiting() {
+    let mock = Mock::always(Reply::stream().delta("all").chunk("data: [DONE]\n\n").stall());
+    let gateway = Gateway::start(&Config::new(&mock));
+    let began = Instant::now();
+    let answer = gateway.send(&stream_request("hi"));
+    assert!(answer.text().ends_with("data: [DONE]\n\n"), "{}", answer.text());
+    assert!(began.elapsed() < Duration::from_secs(10), "the stream-idle time is 30 s: {:?}", began.elapsed());
+    let record = gateway.wait_for_records(1).remove(0);
+    assert_eq!(record["outcome"]["cause"], "answered");
+    eventually("the upstream was dropped", || (mock.departures() == 1).then_some(()));
+}
+
+#[test]
 fn truncated_anthropic_stream_gets_an_error_event() {
     let start = json!({"type": "message_start", "message": {"id": "msg_1", "type": "message", "role": "assistant",
         "model": "c", "content": [], "stop_reason": null, "stop_sequence": null, "usage": {"input_tokens": 1, "output_tokens": 1}}});

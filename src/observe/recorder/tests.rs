@@ -8,8 +8,8 @@ use std::time::SystemTime;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-fn record(number: u64) -> Record {
-    Record::new(RequestId::from_parts(number, [1; 10]), SystemTime::UNIX_EPOCH)
+fn record(number: u64) -> Box<Record> {
+    Box::new(Record::new(RequestId::from_parts(number, [1; 10]), SystemTime::UNIX_EPOCH))
 }
 
 fn settings(queue: usize, when_full: OnRecordFull, path: Option<&Path>) -> RecordSettings {

@@ -4,8 +4,12 @@ use http::{HeaderMap, Method};
 use std::net::SocketAddr;
 
 /// A request head that passed the framing rules. Only `accept` makes it.
+/// One pointer, since every stage hands it on.
 #[derive(Debug)]
-pub struct Head {
+pub struct Head(Box<Fields>);
+
+#[derive(Debug)]
+struct Fields {
     method: Method,
     path: String,
     query: Option<String>,
@@ -23,7 +27,7 @@ impl Head {
         peer: SocketAddr,
         listener: SocketAddr,
     ) -> Self {
-        Self { method, path, query, headers, peer, listener }
+        Self(Box::new(Fields { method, path, query, headers, peer, listener }))
     }
 
     /// A head made by hand, for tests of later stages.
@@ -36,36 +40,38 @@ impl Head {
     /// A head made by hand with a query, for tests of later stages.
     #[cfg(test)]
     pub(crate) fn for_tests_with_query(method: Method, path: &str, query: Option<&str>, headers: HeaderMap) -> Self {
-        Self { query: query.map(str::to_owned), ..Self::for_tests(method, path, headers) }
+        let mut head = Self::for_tests(method, path, headers);
+        head.0.query = query.map(str::to_owned);
+        head
     }
 
     /// The request's method.
     pub fn method(&self) -> &Method {
-        &self.method
+        &self.0.method
     }
 
     /// The canonical path: decoded once, without `.`/`..`, doubled slashes or anything a second decoding would change.
     pub fn path(&self) -> &str {
-        &self.path
+        &self.0.path
     }
 
     /// The query as received, without `?`.
     pub fn query(&self) -> Option<&str> {
-        self.query.as_deref()
+        self.0.query.as_deref()
     }
 
     /// The headers as received, hop-by-hop ones removed.
     pub fn headers(&self) -> &HeaderMap {
-        &self.headers
+        &self.0.headers
     }
 
     /// The client's address.
     pub fn peer(&self) -> SocketAddr {
-        self.peer
+        self.0.peer
     }
 
     /// The address of ours that it came in on.
     pub fn listener(&self) -> SocketAddr {
-        self.listener
+        self.0.listener
     }
 }

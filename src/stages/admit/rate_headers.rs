@@ -15,18 +15,28 @@ pub struct RateHeaders {
 }
 
 /// The names of one rate in one dialect: limit, remaining, reset.
-type Names = [&'static str; 3];
+type Names = [HeaderName; 3];
 
-const OPENAI_REQUESTS: Names =
-    ["x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"];
-const OPENAI_TOKENS: Names = ["x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"];
-const ANTHROPIC_REQUESTS: Names = [
-    "anthropic-ratelimit-requests-limit",
-    "anthropic-ratelimit-requests-remaining",
-    "anthropic-ratelimit-requests-reset",
+const OPENAI_REQUESTS: Names = [
+    HeaderName::from_static("x-ratelimit-limit-requests"),
+    HeaderName::from_static("x-ratelimit-remaining-requests"),
+    HeaderName::from_static("x-ratelimit-reset-requests"),
 ];
-const ANTHROPIC_TOKENS: Names =
-    ["anthropic-ratelimit-tokens-limit", "anthropic-ratelimit-tokens-remaining", "anthropic-ratelimit-tokens-reset"];
+const OPENAI_TOKENS: Names = [
+    HeaderName::from_static("x-ratelimit-limit-tokens"),
+    HeaderName::from_static("x-ratelimit-remaining-tokens"),
+    HeaderName::from_static("x-ratelimit-reset-tokens"),
+];
+const ANTHROPIC_REQUESTS: Names = [
+    HeaderName::from_static("anthropic-ratelimit-requests-limit"),
+    HeaderName::from_static("anthropic-ratelimit-requests-remaining"),
+    HeaderName::from_static("anthropic-ratelimit-requests-reset"),
+];
+const ANTHROPIC_TOKENS: Names = [
+    HeaderName::from_static("anthropic-ratelimit-tokens-limit"),
+    HeaderName::from_static("anthropic-ratelimit-tokens-remaining"),
+    HeaderName::from_static("anthropic-ratelimit-tokens-reset"),
+];
 
 impl RateHeaders {
     /// OpenAI's headers (also used on JSON routes).
@@ -50,11 +60,9 @@ impl RateHeaders {
             .filter_map(|(standing, names)| Some((standing?, names)))
             .flat_map(move |(standing, [limit, remaining, reset])| {
                 [
-                    Some((HeaderName::from_static(limit), HeaderValue::from(standing.limit))),
-                    Some((HeaderName::from_static(remaining), HeaderValue::from(standing.remaining))),
-                    HeaderValue::try_from(write_reset(standing.reset))
-                        .ok()
-                        .map(|value| (HeaderName::from_static(reset), value)),
+                    Some((limit, HeaderValue::from(standing.limit))),
+                    Some((remaining, HeaderValue::from(standing.remaining))),
+                    HeaderValue::try_from(write_reset(standing.reset)).ok().map(|value| (reset, value)),
                 ]
             })
             .flatten()

@@ -2,7 +2,7 @@
 //! pattern needs.
 
 use super::needs;
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use super::words::Words;
 use regex_automata::meta::{self, BuildError, Regex};
 use regex_automata::util::syntax;
 use std::collections::BTreeMap;
@@ -75,7 +75,7 @@ pub(super) struct Bank<T> {
     patterns: Vec<Pattern<T>>,
     /// Patterns that need no word.
     always: Vec<usize>,
-    words: AhoCorasick,
+    words: Words,
     /// For each word the sets it is in.
     sets_of_word: Vec<Vec<usize>>,
     /// For each set its pattern.
@@ -107,13 +107,14 @@ impl<T> Bank<T> {
             }
             compiled.push(Pattern { owner, regex, sets: count });
         }
-        let words = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .match_kind(MatchKind::Standard)
-            .kind(Some(AhoCorasickKind::DFA))
-            .build(sets_by_word.keys())?;
+        let words = Words::new(sets_by_word.keys().map(String::as_str))?;
         let sets_of_word = sets_by_word.into_values().collect();
         Ok(Self { patterns: compiled, always, words, sets_of_word, pattern_of_set })
+    }
+
+    /// Whether there is nothing to look for.
+    pub fn is_empty(&self) -> bool {
+        self.patterns.is_empty()
     }
 
     /// Visits every pattern that may match the text, once.
@@ -121,14 +122,17 @@ impl<T> Bank<T> {
         for pattern in self.always.iter().filter_map(|&index| self.patterns.get(index)) {
             visit(pattern);
         }
+        if self.pattern_of_set.is_empty() {
+            return;
+        }
         let mut met: Vec<bool> = Vec::new();
         let mut counts: Vec<u8> = Vec::new();
-        for hit in self.words.find_overlapping_iter(text) {
+        self.words.each_word(text.as_bytes(), &mut |word| {
             if met.is_empty() {
                 met.resize(self.pattern_of_set.len(), false);
                 counts.resize(self.patterns.len(), 0);
             }
-            for &set in self.sets_of_word.get(hit.pattern().as_usize()).into_iter().flatten() {
+            for &set in self.sets_of_word.get(word).into_iter().flatten() {
                 let Some(is_met) = met.get_mut(set).filter(|is_met| !**is_met) else { continue };
                 *is_met = true;
                 let Some(&index) = self.pattern_of_set.get(set) else { continue };
@@ -138,7 +142,7 @@ impl<T> Bank<T> {
                     visit(pattern);
                 }
             }
-        }
+        });
     }
 }
 

@@ -19,6 +19,17 @@ const LEAST_WRAPPED_LINE: usize = 40;
 /// Fewest escapes in a text before it is decoded.
 const LEAST_ESCAPES: usize = 2;
 
+/// The characters of hex and of both base64 alphabets, by their byte.
+static IN_CODE: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        table[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_');
+        byte += 1;
+    }
+    table
+};
+
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_padding_mode(DecodePaddingMode::Indifferent)
     .with_decode_allow_trailing_bits(true);
@@ -50,7 +61,8 @@ impl Work {
 /// All decoded views of a text, each once.
 pub(super) fn decoded(text: &str, work: &mut Work) -> Vec<(ViewKind, View)> {
     let mut views = Vec::new();
-    for span in runs(text.as_bytes(), LEAST_HEX, |byte| byte.is_ascii_alphanumeric() || b"+/-_".contains(&byte)) {
+    let in_code = |byte: u8| IN_CODE.get(usize::from(byte)).is_some_and(|&is_in| is_in);
+    for span in runs(text.as_bytes(), LEAST_HEX, in_code) {
         let Some(run) = text.get(span.clone()) else { continue };
         if run.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             if work.take(run.len() / 2) {
@@ -73,7 +85,7 @@ fn whole(text: String, span: Range<usize>) -> View {
 }
 
 /// Runs of at least `least` bytes of a class. A base64 run goes on over a line break after a full line.
-fn runs(bytes: &[u8], least: usize, class: fn(u8) -> bool) -> Vec<Range<usize>> {
+fn runs(bytes: &[u8], least: usize, class: impl Fn(u8) -> bool + Copy) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut at = 0_usize;
     loop {
@@ -93,7 +105,7 @@ fn runs(bytes: &[u8], least: usize, class: fn(u8) -> bool) -> Vec<Range<usize>> 
     }
 }
 
-fn run_end(bytes: &[u8], start: usize, class: fn(u8) -> bool) -> usize {
+fn run_end(bytes: &[u8], start: usize, class: impl Fn(u8) -> bool + Copy) -> usize {
     let mut end = start;
     loop {
         let line = bytes.get(end..).unwrap_or_default().iter().take_while(|&&byte| class(byte)).count();

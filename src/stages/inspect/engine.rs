@@ -136,15 +136,17 @@ enum Injected {
     Left,
 }
 
-/// Runs a scan window by window, so that the clock is looked at between.
+/// Runs a scan window by window, so that the clock is looked at between; the caller has done so just before.
 fn windowed(
     text: &str,
     budget: &TimeBudget<'_>,
     out: &mut Vec<Sighting>,
     scan: impl Fn(&str, &mut Vec<Sighting>),
 ) -> Result<(), Spent> {
-    for window in windows(text, SECRET_STEP_BYTES, SECRET_LOOK_AHEAD_BYTES) {
-        budget.check()?;
+    for (step, window) in windows(text, SECRET_STEP_BYTES, SECRET_LOOK_AHEAD_BYTES).enumerate() {
+        if step > 0 {
+            budget.check()?;
+        }
         let from = out.len();
         scan(window.text, out);
         let mut index = 0_usize;

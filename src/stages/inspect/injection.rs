@@ -64,7 +64,13 @@ impl Injection {
         let from = seen.len();
         let mut decoding = Decoding::Complete;
         let mut outcome = Ok(());
-        for window in windows(text, VIEW_STEP_BYTES, VIEW_LOOK_AHEAD_BYTES) {
+        for (step, window) in windows(text, VIEW_STEP_BYTES, VIEW_LOOK_AHEAD_BYTES).enumerate() {
+            if step > 0 {
+                outcome = budget.check();
+                if outcome.is_err() {
+                    break;
+                }
+            }
             let from = seen.len();
             let mut scan = Scan { guards: self, origin, budget, work: Work::for_text(window.text.len()), seen };
             outcome = scan.text(window.text, Via::default(), 0);
@@ -127,6 +133,7 @@ impl Scan<'_, '_> {
         }
         if depth < DEPTH {
             for (kind, view) in decoded(text, &mut self.work) {
+                self.budget.check()?;
                 self.derived(&view, via.then(kind), |scan, text, via| scan.text(text, via, depth.saturating_add(1)))?;
             }
         }
@@ -140,6 +147,7 @@ impl Scan<'_, '_> {
         let hidden = self.guards.structure.scan(text, &mut |sighting| seen.push(Seen { sighting, via }));
         if depth < DEPTH {
             for (kind, view) in hidden {
+                self.budget.check()?;
                 self.derived(&view, via.then(kind), |scan, text, via| scan.text(text, via, depth.saturating_add(1)))?;
             }
         }

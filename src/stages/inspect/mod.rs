@@ -6,7 +6,7 @@
 //! | `engine`, `stream` | the doors: a request, an answer, the events of a stream |
 //! | `injection` | signatures and structure over all views of one text |
 //! | `views`, `characters`, `spelling`, `encodings` | the views of a text and the way back to its bytes |
-//! | `signatures`, `rewrite`, `needs`, `bank`, `context` | compiled packs; what a pattern means; the words it needs; quotation |
+//! | `signatures`, `rewrite`, `needs`, `bank`, `words`, `context` | compiled packs; what a pattern means; the words it needs; quotation |
 //! | `structure` | characters that are there to hide something |
 //! | `joined` | text split over the segments of one message |
 //! | `arguments` | tools by name, and the strings in their arguments |
@@ -40,6 +40,7 @@ mod stream;
 mod structure;
 mod views;
 mod windows;
+mod words;
 
 pub use budget::TimeBudget;
 pub use engine::Inspector;

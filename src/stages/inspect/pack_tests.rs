@@ -165,6 +165,21 @@ fn the_plain_attack_scores_high_in_every_disguise() {
 }
 
 #[test]
+fn plain_text_is_read_without_building_a_view_and_other_text_with_one() {
+    let guards = Injection::compile(&shipped()).unwrap();
+    let views = |text: &str| {
+        let before = super::views::BUILT.get();
+        look(&guards, text, Origin::User);
+        super::views::BUILT.get() - before
+    };
+    let plain = "Could you tell me, please, when the ferry leaves on Sunday?\n\t- I have 2 bicycles (and a child).\r\n";
+    assert_eq!(views(plain), 0);
+    assert_eq!(views(&plain.repeat(200)), 0);
+    assert_eq!(views("We met at the café by the harbour."), 1);
+    assert_eq!(views("i g n o r e that"), 1);
+}
+
+#[test]
 fn talk_about_attacks_does_not_reach_the_threshold_for_users() {
     let guards = Injection::compile(&shipped()).unwrap();
     for text in [

@@ -15,8 +15,8 @@ mod structured;
 mod table;
 
 use super::Sighting;
+use super::words::Words;
 use crate::model::{Category, RuleId};
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use std::ops::Range;
 use table::{Shape, TABLE};
 
@@ -27,7 +27,7 @@ pub const MAX_SIGHTINGS: usize = 10_000;
 #[derive(Debug)]
 pub struct Secrets {
     /// `None` only if the automaton could not be built, which the tests rule out; then every text counts as a secret.
-    literals: Option<AhoCorasick>,
+    literals: Option<Words>,
     rules: Vec<RuleId>,
     too_many: RuleId,
 }
@@ -42,11 +42,7 @@ struct Hit {
 impl Secrets {
     /// Builds the automaton: some milliseconds, once per configuration.
     pub fn compile() -> Self {
-        let literals = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .kind(Some(AhoCorasickKind::DFA))
-            .build(TABLE.iter().map(|row| row.literal))
-            .ok();
+        let literals = Words::new(TABLE.iter().map(|row| row.literal)).ok();
         let rules = TABLE.iter().map(|row| RuleId::new(row.rule)).collect();
         Self { literals, rules, too_many: RuleId::new("secret.too-many") }
     }
@@ -62,30 +58,32 @@ impl Secrets {
         let mut generic: Vec<(usize, Hit)> = Vec::new();
         // A private key reaches from its BEGIN to its END; what lies inside is not looked at for another BEGIN.
         let mut block_end = 0;
-        for found in literals.find_overlapping_iter(text) {
-            let index = found.pattern().as_usize();
-            let Some(row) = TABLE.get(index) else { continue };
-            let at = found.start()..found.end();
+        let mut cut_from = None;
+        literals.each_in_order(text.as_bytes(), &mut |found| {
+            let index = found.word;
+            let Some(row) = TABLE.get(index) else { return true };
+            let at = found.start..found.end;
             if matches!(row.shape, Shape::Block(_)) && at.start < block_end {
-                continue;
+                return true;
             }
-            let Some(hit) = row.check(text, at.clone()) else { continue };
+            let Some(hit) = row.check(text, at.clone()) else { return true };
             if matches!(row.shape, Shape::Block(_)) {
                 block_end = hit.span.end;
             }
             if specific.len().saturating_add(generic.len()) >= MAX_SIGHTINGS {
-                self.report(specific, generic, out);
-                out.push(self.rest_of(text, at.start.min(hit.span.start)));
-                return;
+                cut_from = Some(at.start.min(hit.span.start));
+                return false;
             }
             match row.shape {
                 Shape::Assignment(_) => generic.push((index, hit)),
                 _ => specific.push((index, hit)),
             }
-        }
+            true
+        });
         if !specific.is_empty() || !generic.is_empty() {
             self.report(specific, generic, out);
         }
+        out.extend(cut_from.map(|from| self.rest_of(text, from)));
     }
 
     /// Sorts, drops repetitions, and drops what only an assignment suggests where a format is known.

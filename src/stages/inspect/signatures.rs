@@ -5,9 +5,10 @@
 //! ASCII), others over Unicode and run only on text that is not ASCII. The word automaton also carries *hints*: words that
 //! report nothing but say that a costlier view is worth building.
 
-use super::bank::{Bank, Source, Syntax};
+use super::bank::{Bank, Pattern, Source, Syntax};
 use super::budget::{Spent, TimeBudget};
 use super::rewrite;
+use super::spelling::{has_letters_apart, has_signs_in_words};
 use super::views::ViewKind;
 use super::windows::windows;
 use crate::config::settings::{Pack, Signature, SignatureView};
@@ -107,6 +108,9 @@ pub(super) struct Signatures {
     latin: Bank<Owner>,
     /// Patterns with other letters.
     wide: Bank<Owner>,
+    /// Those of both that read the text as written, for texts that are not plain.
+    raw_latin: Bank<Owner>,
+    raw_wide: Bank<Owner>,
     /// ASCII patterns without gaps between words.
     squashed: Bank<Owner>,
 }
@@ -119,6 +123,7 @@ impl Signatures {
     pub fn compile(packs: &[Pack]) -> Result<Self, CompileError> {
         let mut rules = Vec::new();
         let (mut latin, mut wide, mut squashed) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut raw_latin, mut raw_wide) = (Vec::new(), Vec::new());
         for signature in packs.iter().flat_map(|pack| &pack.signatures) {
             let owner = Owner::Rule(rules.len());
             rules.push(Rule::of(signature));
@@ -132,10 +137,14 @@ impl Signatures {
                 if signature.view == SignatureView::Normalised && syntax == Syntax::Ascii {
                     squashed.push(Source { pattern: plain.clone(), plain: plain.clone(), owner });
                 }
-                match syntax {
-                    Syntax::Ascii => latin.push(Source { pattern, plain, owner }),
-                    Syntax::Unicode => wide.push(Source { pattern, plain, owner }),
+                let (all, raw) = match syntax {
+                    Syntax::Ascii => (&mut latin, &mut raw_latin),
+                    Syntax::Unicode => (&mut wide, &mut raw_wide),
+                };
+                if signature.view == SignatureView::Raw {
+                    raw.push(Source { pattern: pattern.clone(), plain: plain.clone(), owner });
                 }
+                all.push(Source { pattern, plain, owner });
             }
         }
         latin.extend(hints());
@@ -144,11 +153,14 @@ impl Signatures {
             rules,
             latin: Bank::compile(latin, Syntax::Ascii).map_err(words)?,
             wide: Bank::compile(wide, Syntax::Unicode).map_err(words)?,
+            raw_latin: Bank::compile(raw_latin, Syntax::Ascii).map_err(words)?,
+            raw_wide: Bank::compile(raw_wide, Syntax::Unicode).map_err(words)?,
             squashed: Bank::compile(squashed, Syntax::Ascii).map_err(words)?,
         })
     }
 
-    /// Reports every match in `text` of a signature that looks at `origin`, and collects hints.
+    /// Reports every match in `text` of a signature that looks at `origin`, and collects hints; a text as written gives none,
+    /// because its normalised form does. The caller has looked at the clock just before.
     ///
     /// # Errors
     /// [`Spent`] when the deadline passed; what was reported before stays reported.
@@ -160,31 +172,39 @@ impl Signatures {
         budget: &TimeBudget<'_>,
         report: &mut dyn FnMut(&Rule, Range<usize>),
     ) -> Result<Hints, Spent> {
-        let (spaced, leet) = odd_spelling(text);
-        let mut hints = Hints { spaced, leet, ..Hints::default() };
-        let wide = (!text.is_ascii()).then_some(&self.wide);
+        let mut hints = Hints::default();
+        let (latin, wide) = match look {
+            Look::Raw => (&self.raw_latin, &self.raw_wide),
+            Look::Plain | Look::Normalised => {
+                hints.spaced = has_letters_apart(text.as_bytes());
+                hints.leet = has_signs_in_words(text.as_bytes());
+                (&self.latin, &self.wide)
+            }
+        };
+        let wide = Some(wide).filter(|wide| !wide.is_empty() && !text.is_ascii());
         for (step, window) in windows(text, STEP_BYTES, LOOK_AHEAD_BYTES).enumerate() {
-            if step % STEPS_PER_CHECK == 0 {
+            if step > 0 && step % STEPS_PER_CHECK == 0 {
                 budget.check()?;
             }
-            // Words are in lower case, and only ASCII is compared without it.
-            let lower = (wide.is_some() && look == Look::Raw).then(|| window.text.to_lowercase());
-            let searched = lower.as_deref().unwrap_or(window.text);
-            for bank in [Some(&self.latin), wide].into_iter().flatten() {
-                bank.candidates(searched, &mut |pattern| match pattern.owner {
-                    Owner::Hint(kind) => hints.add(kind),
-                    Owner::Rule(rule) => {
-                        let Some(rule) = self.rules.get(rule).filter(|r| r.looks_at(origin) && r.reads(look)) else {
-                            return;
-                        };
-                        pattern.spans(window.text, MATCHES_PER_WINDOW, &mut |span| {
-                            if span.start < window.owned {
-                                let start = span.start.saturating_add(window.offset);
-                                report(rule, start..span.end.saturating_add(window.offset));
-                            }
-                        });
-                    }
-                });
+            let mut look_closely = |pattern: &Pattern<Owner>| match pattern.owner {
+                Owner::Hint(kind) => hints.add(kind),
+                Owner::Rule(rule) => {
+                    let Some(rule) = self.rules.get(rule).filter(|r| r.looks_at(origin) && r.reads(look)) else {
+                        return;
+                    };
+                    pattern.spans(window.text, MATCHES_PER_WINDOW, &mut |span| {
+                        if span.start < window.owned {
+                            let start = span.start.saturating_add(window.offset);
+                            report(rule, start..span.end.saturating_add(window.offset));
+                        }
+                    });
+                }
+            };
+            latin.candidates(window.text, &mut look_closely);
+            if let Some(wide) = wide {
+                // Words are in lower case, and the search compares only ASCII without it.
+                let lower = (look == Look::Raw).then(|| window.text.to_lowercase());
+                wide.candidates(lower.as_deref().unwrap_or(window.text), &mut look_closely);
             }
         }
         Ok(hints)
@@ -271,34 +291,6 @@ fn hints() -> [Source<Owner>; 2] {
         pattern,
         owner: Owner::Hint(kind),
     })
-}
-
-/// Whether a text holds letters that stand apart, and digits or signs in the middle of words.
-fn odd_spelling(text: &str) -> (bool, bool) {
-    const LETTERS_APART: u32 = 5;
-    let (mut spaced, mut leet) = (false, false);
-    let (mut in_word, mut alone, mut apart) = (0_u32, false, 0_u32);
-    let (mut before, mut last) = (0_u8, 0_u8);
-    for &byte in text.as_bytes() {
-        let letter = byte.is_ascii_alphabetic();
-        leet |= letter && before.is_ascii_alphabetic() && matches!(last, b'0'..=b'9' | b'@' | b'$' | b'!' | b'|');
-        if letter || byte.is_ascii_digit() || byte >= 0x80 {
-            in_word = in_word.saturating_add(1);
-            alone = letter && in_word == 1;
-        } else if in_word > 0 {
-            apart = if alone {
-                apart.saturating_add(1)
-            } else if in_word > 1 {
-                0
-            } else {
-                apart
-            };
-            spaced |= apart >= LETTERS_APART;
-            (in_word, alone) = (0, false);
-        }
-        (before, last) = (last, byte);
-    }
-    (spaced || apart.saturating_add(u32::from(alone)) >= LETTERS_APART, leet)
 }
 
 #[cfg(test)]

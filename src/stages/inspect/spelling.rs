@@ -19,6 +19,48 @@ pub(super) struct SpacedRun {
     pub letters: String,
 }
 
+/// Whether five letters stand apart with no longer word between them; digits that stand apart do not part them.
+///
+/// Two bytes of one word end such a stretch. Five letters and what is between them are nine bytes with eight pairs of
+/// neighbours, so only every eighth pair has to be looked at.
+pub(super) fn has_letters_apart(bytes: &[u8]) -> bool {
+    const PAIRS: usize = 2 * LEAST_LETTERS - 2;
+    let in_word = |at: usize| bytes.get(at).is_some_and(|byte| byte.is_ascii_alphanumeric() || !byte.is_ascii());
+    let is_pair = |at: usize| in_word(at) && in_word(at.saturating_add(1));
+    // The byte before `at`, if any, is of one word with the byte at `at`.
+    let mut at = 0_usize;
+    while at.saturating_add(PAIRS) < bytes.len() {
+        let probe = at.saturating_add(PAIRS - 1);
+        if is_pair(probe) {
+            at = probe.saturating_add(1);
+            continue;
+        }
+        let first = (at..probe).rev().find(|&pair| is_pair(pair)).map_or(at, |pair| pair.saturating_add(1));
+        let last = (probe..bytes.len()).find(|&pair| is_pair(pair)).unwrap_or(bytes.len().saturating_sub(1));
+        let alone = |at: usize| {
+            bytes.get(at).is_some_and(u8::is_ascii_alphabetic)
+                && !in_word(at.saturating_add(1))
+                && !at.checked_sub(1).is_some_and(in_word)
+        };
+        if last.saturating_sub(first) >= PAIRS && (first..=last).filter(|&at| alone(at)).count() >= LEAST_LETTERS {
+            return true;
+        }
+        at = last.saturating_add(1);
+    }
+    false
+}
+
+/// Whether a digit or a sign that is read as a letter stands between two letters.
+pub(super) fn has_signs_in_words(bytes: &[u8]) -> bool {
+    let (Some(middle), Some(after)) = (bytes.get(1..), bytes.get(2..)) else { return false };
+    let is_letter = |byte: u8| (byte | 0x20).wrapping_sub(b'a') < 26;
+    let is_sign =
+        |byte: u8| (byte.wrapping_sub(b'0') < 10) | (byte == b'@') | (byte == b'$') | (byte == b'!') | (byte == b'|');
+    // No early exit: the loop becomes vector instructions.
+    let triples = bytes.iter().zip(middle).zip(after);
+    triples.fold(false, |met, ((&one, &two), &three)| met | (is_letter(one) & is_sign(two) & is_letter(three)))
+}
+
 fn is_separator(byte: u8) -> bool {
     byte.is_ascii_whitespace() || b"._*|/,+~-'\"`:;#".contains(&byte)
 }
@@ -158,6 +200,35 @@ mod tests {
     fn ordinary_text_has_no_spaced_words() {
         assert!(letters("I am a b2b person, e.g. from the U.S.A. or so").is_empty());
         assert!(letters("").is_empty());
+    }
+
+    /// Byte by byte: whether letters stand apart, and whether digits or signs stand in words.
+    fn read_slowly(text: &str) -> (bool, bool) {
+        let (mut spaced, mut leet) = (false, false);
+        let (mut in_word, mut alone, mut apart) = (0, false, 0);
+        let (mut before, mut last) = (0_u8, 0_u8);
+        for &byte in text.as_bytes() {
+            let letter = byte.is_ascii_alphabetic();
+            leet |= letter && before.is_ascii_alphabetic() && b"0123456789@$!|".contains(&last);
+            if letter || byte.is_ascii_digit() || byte >= 0x80 {
+                in_word += 1;
+                alone = letter && in_word == 1;
+            } else if in_word > 0 {
+                apart = if alone { apart + 1 } else { apart * i32::from(in_word == 1) };
+                spaced |= apart >= 5;
+                (in_word, alone) = (0, false);
+            }
+            (before, last) = (last, byte);
+        }
+        (spaced || apart + i32::from(alone) >= 5, leet)
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn odd_spelling_is_noticed_as_if_read_byte_by_byte(text in "[a-c ]{0,9}([a-d1é@!] ?[ .] ?){0,12}[ab!7é ]{0,30}") {
+            let found = (has_letters_apart(text.as_bytes()), has_signs_in_words(text.as_bytes()));
+            proptest::prop_assert_eq!(found, read_slowly(&text));
+        }
     }
 
     #[test]

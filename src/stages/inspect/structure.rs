@@ -85,20 +85,22 @@ impl Structure {
 
 /// Runs of characters of one kind.
 fn runs(text: &str) -> impl Iterator<Item = (Kind, Range<usize>)> + '_ {
-    let mut rest = text.char_indices().peekable();
+    // First bytes of all of them: U+2000 to U+2FFF, U+F000 to U+FFFF, U+C0000 to U+FFFFF.
+    const FIRST_BYTES: [u8; 3] = [0xE2, 0xEF, 0xF3];
+    let [two, three, four] = FIRST_BYTES;
+    let mut at = 0_usize;
     std::iter::from_fn(move || {
         loop {
-            let (start, c) = rest.next()?;
-            let kind = kind_of(c);
+            let start = at.saturating_add(memchr::memchr3(two, three, four, text.as_bytes().get(at..)?)?);
+            let rest = text.get(start..)?;
+            let first = rest.chars().next()?;
+            let kind = kind_of(first);
             if kind == Kind::Other {
+                at = start.saturating_add(first.len_utf8());
                 continue;
             }
-            let mut end = start.saturating_add(c.len_utf8());
-            while let Some(&(at, c)) = rest.peek().filter(|(_, c)| kind_of(*c) == kind) {
-                end = at.saturating_add(c.len_utf8());
-                rest.next();
-            }
-            return Some((kind, start..end));
+            at = start.saturating_add(rest.find(|c| kind_of(c) != kind).unwrap_or(rest.len()));
+            return Some((kind, start..at));
         }
     })
 }

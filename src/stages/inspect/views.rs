@@ -2,7 +2,7 @@
 //!
 //! A plain ASCII text is its own normalised view: patterns ignore case and take any white space, so nothing is copied.
 
-use super::characters::{fold_char, is_invisible, looks_like};
+use super::characters::{fold_char, is_invisible, looks_like, stands_for_itself};
 use crate::model::OffsetMap;
 use std::ops::Range;
 
@@ -150,8 +150,16 @@ pub(super) struct Mapped {
     next: Option<usize>,
 }
 
+#[cfg(test)]
+thread_local! {
+    /// Views with a map that this thread built.
+    pub(super) static BUILT: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 impl Mapped {
     pub fn with_capacity(bytes: usize) -> Self {
+        #[cfg(test)]
+        BUILT.set(BUILT.get() + 1);
         Self { text: String::with_capacity(bytes), map: OffsetMap::identity(0), next: Some(0) }
     }
 
@@ -175,6 +183,15 @@ impl Mapped {
         }
     }
 
+    /// Adds a text that stands in the source as it is, but for the case of ASCII letters.
+    pub fn lowered_str(&mut self, text: &str, at: usize) {
+        let from = self.text.len();
+        self.literal_str(text, at);
+        if let Some(added) = self.text.get_mut(from..) {
+            added.make_ascii_lowercase();
+        }
+    }
+
     /// Adds what stands for `source`; an empty text adds nothing.
     pub fn atomic(&mut self, text: &str, source: Range<usize>) {
         if !text.is_empty() {
@@ -195,16 +212,25 @@ pub(super) fn normalise(text: &str, invisible: Invisible) -> (View, bool) {
     let mut view = Mapped::with_capacity(text.len());
     let mut met_invisible = false;
     let mut folded = String::new();
-    let mut rest = text.char_indices().peekable();
-    while let Some((at, c)) = rest.next() {
+    let mut next = 0_usize;
+    while let Some((rest, c)) = text.get(next..).and_then(|rest| Some((rest, rest.chars().next()?))) {
+        let at = next;
+        let ordinary = ordinary_len(rest.as_bytes());
+        if let Some(ordinary) = rest.get(..ordinary).filter(|ordinary| !ordinary.is_empty()) {
+            view.lowered_str(ordinary, at);
+            next = at.saturating_add(ordinary.len());
+            continue;
+        }
+        next = at.saturating_add(c.len_utf8());
+        if stands_for_itself(c) {
+            view.literal(c, at);
+            continue;
+        }
         let spaced = |c: char| c.is_whitespace() || (invisible == Invisible::Spaced && is_invisible(c));
         met_invisible |= is_invisible(c);
         if spaced(c) {
-            let mut end = at.saturating_add(c.len_utf8());
-            while let Some(&(next, c)) = rest.peek().filter(|(_, c)| spaced(*c)) {
-                end = next.saturating_add(c.len_utf8());
-                rest.next();
-            }
+            let end = at.saturating_add(rest.find(|c| !spaced(c)).unwrap_or(rest.len()));
+            next = end;
             if end.saturating_sub(at) == 1 {
                 view.literal(' ', at)
             } else {
@@ -222,12 +248,28 @@ pub(super) fn normalise(text: &str, invisible: Invisible) -> (View, bool) {
     (view.finish(), met_invisible)
 }
 
+/// How many bytes from the first on need nothing but lower case: printable ASCII, with single spaces between.
+fn ordinary_len(bytes: &[u8]) -> usize {
+    let mut rest = bytes;
+    loop {
+        let word = rest.iter().take_while(|byte| byte.is_ascii_graphic()).count();
+        rest = rest.get(word..).unwrap_or_default();
+        match rest {
+            [b' ', next, ..] if next.is_ascii_graphic() => rest = rest.get(1..).unwrap_or_default(),
+            _ => return bytes.len().saturating_sub(rest.len()),
+        }
+    }
+}
+
 /// The look-alike view of a normalised text: letters of other scripts as the Latin ones they resemble.
 /// `None` where there are none, or where no Latin letter stands beside them (then it is just another language).
 pub(super) fn look_alike(normalised: &str) -> Option<View> {
+    if normalised.is_ascii() {
+        return None;
+    }
     let mixed = normalised.bytes().any(|byte| byte.is_ascii_alphabetic())
         || normalised.chars().any(|c| looks_like(c).is_some() && is_rarely_written(c));
-    if normalised.is_ascii() || !mixed || !normalised.chars().any(|c| looks_like(c).is_some()) {
+    if !mixed || !normalised.chars().any(|c| looks_like(c).is_some()) {
         return None;
     }
     let mut view = Mapped::with_capacity(normalised.len());
@@ -266,6 +308,17 @@ mod tests {
     fn normalised_view_drops_what_is_invisible_and_folds_space() {
         assert_eq!(normal("Ig\u{200B}nore \u{A0}\n ALL\u{3000}x"), "ignore all x");
         assert_eq!(normalise("a\u{200B}b", Invisible::Spaced).0.text, "a b");
+    }
+
+    #[test]
+    fn ordinary_text_is_taken_in_one_piece_and_nothing_else_is() {
+        assert_eq!(ordinary_len(b"Hello, big World!"), 17);
+        assert_eq!(ordinary_len(b"one  two"), 3);
+        assert_eq!(ordinary_len(b"one\ntwo"), 3);
+        assert_eq!(ordinary_len("one \u{A0}two".as_bytes()), 3);
+        assert_eq!(ordinary_len(b" one "), 4);
+        assert_eq!(ordinary_len("\u{8}é".as_bytes()), 0);
+        assert_eq!(normal("a \u{A0} B\u{8} \n\tC 中 文"), "a b c 中 文");
     }
 
     #[test]

@@ -95,7 +95,7 @@ enum Source {
 }
 
 struct Network {
-    connection: UpstreamConnection,
+    connection: Box<UpstreamConnection>,
     incoming: Incoming,
     line: Arc<Line>,
 }
@@ -125,7 +125,7 @@ impl AnswerBody {
         status: StatusCode,
         headers: &HeaderMap,
         incoming: Incoming,
-        connection: UpstreamConnection,
+        connection: Box<UpstreamConnection>,
         line: Arc<Line>,
         terms: BodyTerms,
     ) -> Self {

@@ -44,14 +44,14 @@ pub(super) enum SendFault {
 }
 
 impl UpstreamConnection {
-    /// Wraps a connected socket; nothing is written yet.
-    pub(super) async fn open(wire: Wire, now: Instant) -> Result<Self, Failure> {
+    /// Wraps a connected socket; nothing is written yet. Boxed, because it changes hands ten times in an exchange.
+    pub(super) async fn open(wire: Wire, now: Instant) -> Result<Box<Self>, Failure> {
         let (sender, driver) = Builder::new()
             .max_buf_size(BUFFER_BYTES)
             .handshake(TokioIo::new(wire))
             .await
             .map_err(|_| Failure::Connect)?;
-        Ok(Self { sender, driver: Some(driver), opened: now })
+        Ok(Box::new(Self { sender, driver: Some(driver), opened: now }))
     }
 
     /// When it was opened.

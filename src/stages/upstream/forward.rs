@@ -65,6 +65,8 @@ const PATH: &AsciiSet = &CONTROLS
     .add(b'}')
     .add(b'%');
 
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
 /// What one upstream adds to each request: its address and, last, its credential.
 #[derive(Debug)]
 pub(super) struct Address {
@@ -97,7 +99,7 @@ pub(super) fn request(
     }
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     if let Ok(id) = HeaderValue::from_str(context.request_id.as_str()) {
-        headers.insert(HeaderName::from_static("x-request-id"), id);
+        headers.insert(X_REQUEST_ID, id);
     }
     if let Some(traceparent) = &context.traceparent {
         headers.insert(HeaderName::from_static("traceparent"), traceparent.clone());
@@ -115,8 +117,9 @@ pub(super) fn request(
 fn pass_headers(from: &HeaderMap, to: &mut HeaderMap) {
     for (name, value) in from {
         let text = name.as_str();
-        let may_pass = PASSED.contains(&text) || PASSED_PREFIXES.iter().any(|prefix| text.starts_with(prefix));
-        if may_pass && !is_named_by_connection(from, text) && !is_credential(text) {
+        let may_pass = PASSED.contains(&text)
+            || (PASSED_PREFIXES.iter().any(|prefix| text.starts_with(prefix)) && !is_credential(text));
+        if may_pass && !is_named_by_connection(from, text) {
             to.append(name.clone(), value.clone());
         }
     }
@@ -124,7 +127,7 @@ fn pass_headers(from: &HeaderMap, to: &mut HeaderMap) {
 
 /// A name under an allowed prefix that still speaks of a credential (`openai-api-key`).
 fn is_credential(name: &str) -> bool {
-    ["key", "token", "secret", "auth", "cookie"].iter().any(|word| name.contains(word)) && name != "idempotency-key"
+    ["key", "token", "secret", "auth", "cookie"].iter().any(|word| name.contains(word))
 }
 
 fn is_named_by_connection(headers: &HeaderMap, name: &str) -> bool {

@@ -22,7 +22,7 @@ pub(super) struct Pool {
 
 #[derive(Debug)]
 struct Idle {
-    connection: UpstreamConnection,
+    connection: Box<UpstreamConnection>,
     since: Instant,
 }
 
@@ -38,7 +38,7 @@ impl Pool {
     }
 
     /// Takes out the connection used last that is still good; those found closed or too old are dropped on the way.
-    pub(super) async fn take(&self, now: Instant) -> Option<UpstreamConnection> {
+    pub(super) async fn take(&self, now: Instant) -> Option<Box<UpstreamConnection>> {
         loop {
             let mut idle = self.lock().pop_back()?;
             if !is_fresh(&idle, now) {
@@ -52,7 +52,7 @@ impl Pool {
 
     /// Puts a connection back after a whole answer. One that is closed or still busy is dropped, as is the one idle for
     /// longest where there is no room.
-    pub(super) fn put(&self, mut connection: UpstreamConnection, now: Instant, cx: &mut Context<'_>) {
+    pub(super) fn put(&self, mut connection: Box<UpstreamConnection>, now: Instant, cx: &mut Context<'_>) {
         if self.capacity == 0 || !connection.is_usable(cx) {
             return;
         }

@@ -62,7 +62,7 @@ struct Journey<'a> {
 /// An answer's head with what its body comes by.
 struct Reply {
     response: Response<Incoming>,
-    connection: UpstreamConnection,
+    connection: Box<UpstreamConnection>,
 }
 
 impl Upstreams {
@@ -223,7 +223,8 @@ impl Journey<'_> {
                 Err(SendFault::Unsent(unsent)) => request = *unsent,
             }
         }
-        Ok(send_on_new(request, upstream, line, deadline).await)
+        // In a box: dialing is rare, and its future would make that of every exchange twice as large.
+        Ok(Box::pin(send_on_new(request, upstream, line, deadline)).await)
     }
 
     fn note(&mut self, upstream: &Upstream, since: Instant, status: Option<StatusCode>, failure: Option<Failure>) {

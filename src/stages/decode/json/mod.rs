@@ -25,7 +25,7 @@ const MAX_ESCAPES: usize = 6 << 20;
 /// Bounds of one JSON text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JsonLimits {
-    /// Deepest nesting of objects and arrays; values above [`MAX_DEPTH`] count as [`MAX_DEPTH`].
+    /// Deepest nesting of objects and arrays; values above 64 count as 64.
     pub depth: usize,
     /// Most values (objects, arrays, strings, numbers, literals) in one text.
     pub nodes: usize,

@@ -35,7 +35,7 @@ pub(super) fn scan(bytes: &[u8], limits: JsonLimits) -> Result<Vec<Node>, JsonFa
         bytes,
         at: 0,
         // A guess that fits chat bodies (one value in some hundred bytes); it grows where a body is denser.
-        nodes: Vec::with_capacity((bytes.len() / 64).clamp(16, 4096)),
+        nodes: Vec::with_capacity((bytes.len() / 64).clamp(32, 4096)),
         open: Vec::with_capacity(16),
         depth_limit: limits.depth.min(MAX_DEPTH),
         node_limit: limits.nodes,
@@ -305,7 +305,53 @@ fn stops(byte: u8) -> bool {
 fn plain_run(bytes: &[u8]) -> usize {
     let (blocks, _) = bytes.as_chunks::<32>();
     let clean = blocks.iter().take_while(|block| !block.iter().fold(false, |any, byte| any | stops(*byte))).count();
-    let skipped = clean * 32;
-    let tail = bytes.get(skipped..).unwrap_or(&[]);
-    skipped + tail.iter().take_while(|byte| !stops(**byte)).count()
+    let mut skipped = clean * 32;
+    let (words, rest) = bytes.get(skipped..).unwrap_or(&[]).as_chunks::<8>();
+    for word in words {
+        if let Some(at) = first_stop(u64::from_le_bytes(*word)) {
+            return skipped + at;
+        }
+        skipped += 8;
+    }
+    skipped + rest.iter().take_while(|byte| !stops(**byte)).count()
+}
+
+/// The first of eight bytes, the lowest first, that ends a run. Subtracting from all bytes at once borrows only from bytes
+/// above one that stops itself, so that the lowest mark is always true.
+fn first_stop(word: u64) -> Option<usize> {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = ONES << 7;
+    let below = |word: u64, bound: u64| word.wrapping_sub(ONES.wrapping_mul(bound)) & !word & HIGH;
+    let equal = |byte: u8| below(word ^ ONES.wrapping_mul(u64::from(byte)), 1);
+    let marks = below(word, 0x20) | equal(b'"') | equal(b'\\');
+    (marks != 0).then(|| marks.trailing_zeros() as usize / 8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn run_of_plain_bytes_ends_where_a_look_at_each_byte_says(
+            bytes in prop::collection::vec(prop_oneof![8 => any::<u8>(), 1 => Just(b'"'), 1 => Just(b'\\')], 0..100),
+            plain in 0..90_usize,
+        ) {
+            let bytes = [vec![b'a'; plain], bytes].concat();
+            let expected = bytes.iter().take_while(|byte| !stops(**byte)).count();
+            prop_assert_eq!(plain_run(&bytes), expected);
+        }
+    }
+
+    #[test]
+    fn every_byte_in_every_place_of_a_word_is_judged_alike() {
+        for place in 0..8 {
+            for byte in 0..=u8::MAX {
+                let mut word = *b"\x80z\x7f \xff!#]";
+                word[place] = byte;
+                assert_eq!(first_stop(u64::from_le_bytes(word)), stops(byte).then_some(place), "{byte} at {place}");
+            }
+        }
+    }
 }
