@@ -92,7 +92,9 @@ async fn read(life: &mut Life, answered: Answered) -> Result<(Delivered, HeaderM
         }
     };
     life.at(Stage::Decode);
-    let decoded = match decode::answer(endpoint, bytes, life.snapshot.json_limits()) {
+    let (long, limits) = (bytes.len() >= LONG_TEXT_BYTES, life.snapshot.json_limits());
+    let decode = || decode::answer(endpoint, bytes, limits);
+    let decoded = match if long { tokio::task::block_in_place(decode) } else { decode() } {
         Ok(decoded) => decoded,
         Err(fault) => {
             body.failed(FailureKind::Invalid);

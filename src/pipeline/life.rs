@@ -149,7 +149,7 @@ impl Life {
         if refusal.outcome.cause == Cause::MethodNotAllowed {
             self.allowed_method = self.snapshot.admission.allowed_method(head.path());
         }
-        let path = self.snapshot.inspector.redact_for_log(head.path());
+        let path = self.snapshot.inspector.redact_for_record(head.path());
         self.write(|record| record.refuse_path(&path));
     }
 
@@ -373,6 +373,11 @@ impl Life {
         slot.finish();
     }
 
+    /// Whether the request is on its way to an upstream, or was.
+    fn was_sent(&self) -> bool {
+        matches!(self.if_dropped.stage, Stage::Upstream | Stage::Deliver)
+    }
+
     /// Charges what the answer cost. Where no provider said, the estimate stands and is marked; a request that reached
     /// no upstream costs nothing.
     fn settle(&mut self, request: Option<RecordedCoverage>, cause: Cause) -> Option<Tokens> {
@@ -381,9 +386,8 @@ impl Life {
             (Some(usage), _) => {
                 Some(Tokens { input: usage.input_tokens, output: usage.output_tokens, estimated: false })
             }
-            (None, Cause::Answered | Cause::AnswerBlocked | Cause::UpstreamTruncated | Cause::ClientLeft)
-                if self.answered_text > 0 =>
-            {
+            // A client that leaves early, and an answer that breaks, have cost what the upstream had read and written by then.
+            (None, cause) if self.answered_text > 0 || (cause == Cause::ClientLeft && self.was_sent()) => {
                 Some(Tokens {
                     input: request.map_or(0, |coverage| coverage.inspected) / BYTES_PER_TOKEN,
                     output: self.answered_text / BYTES_PER_TOKEN,
@@ -434,14 +438,14 @@ pub(super) fn fill_refused(record: &mut Record, refused: &Refused, inspector: &I
     record.user_agent = refused.user_agent.as_ref().map(|agent| shown(inspector, agent.expose()));
     record.method = refused.method.as_ref().map(|method| Excerpt::of(method.expose()));
     if let Some(path) = &refused.path {
-        record.refuse_path(&inspector.redact_for_log(path.expose()));
+        record.refuse_path(&inspector.redact_for_record(path.expose()));
     }
 }
 
 /// Text from outside as a record may show it. What lies far behind an excerpt's end is not even read.
 fn shown<const MAX: usize>(inspector: &Inspector, text: &str) -> Excerpt<MAX> {
     let read = text.get(..text.floor_char_boundary(SHOWN_BYTES)).unwrap_or("");
-    Excerpt::of(&inspector.redact_for_log(read))
+    Excerpt::of(&inspector.redact_for_record(read))
 }
 
 /// A header's value as text, where it is text and stands once.

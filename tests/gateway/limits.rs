@@ -3,6 +3,7 @@
 use crate::support::config::{CLIENT_KEY, sha256_hex};
 use crate::support::{ATTACK, Config, Gateway, Mock, Reply, Request, chat_request, eventually, stream_request};
 use serde_json::json;
+use std::time::Duration;
 
 #[test]
 fn request_without_a_known_key_is_401_and_goes_nowhere() {
@@ -116,6 +117,21 @@ fn tokens_of_streams_are_counted_too() {
     let request = short("hi", true);
     let statuses: Vec<u16> = (0..4).map(|_| gateway.send(&request).status).collect();
     assert_eq!((statuses[0], statuses[3]), (200, 429), "{statuses:?}");
+}
+
+#[test]
+fn client_that_leaves_before_the_first_byte_pays_for_its_prompt() {
+    let mock = Mock::in_order(vec![Reply::slow(Duration::from_secs(30)), Reply::chat("Hello")]);
+    let gateway = Gateway::start(&Config::new(&mock).one_client("tokens: 300/min"));
+    let request = short(&"word ".repeat(180), false); // about 225 tokens
+    let mut connection = gateway.connect();
+    connection.send(&request.render());
+    mock.wait_for_requests(1);
+    drop(connection);
+    let record = gateway.wait_for_records(1).remove(0);
+    assert_eq!(record["outcome"]["cause"], "client_left", "{record}");
+    assert_eq!(record["tokens"]["estimated"], true, "{record}");
+    assert_eq!(gateway.send(&request).status, 429, "the upstream had read the prompt");
 }
 
 #[test]

@@ -11,6 +11,11 @@ impl Received {
         Self { bytes }
     }
 
+    /// Its length, in bytes.
+    pub fn len_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// The bytes as received.
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes

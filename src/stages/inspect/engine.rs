@@ -1,4 +1,4 @@
-//! The doors of the stage: a request, an answer, a text for the log. One value per snapshot, shared by all exchanges.
+//! The doors of the stage: a request, an answer, a text for the record. One value per snapshot, shared by all exchanges.
 //!
 //! Guards: `signatures` and `structure` (injection), `secrets`, `pii`, `sinks` (parameters and tool arguments), `tools`. A
 //! guard is reported as run only when it has seen everything it is for; when the time is spent every guard that has not is
@@ -87,8 +87,8 @@ impl Inspector {
         Examined::new(decoded, list, report)
     }
 
-    /// A text as it may stand in a log: secrets and personal data as `[LABEL]`, control and invisible characters escaped.
-    pub fn redact_for_log(&self, text: &str) -> String {
+    /// A text as it may stand in a record, whose writer escapes: secrets and personal data as `[LABEL]`.
+    pub fn redact_for_record(&self, text: &str) -> String {
         let mut sightings = Vec::new();
         self.secrets.scan(text, &mut sightings);
         self.own_keys.scan(text, &mut sightings);

@@ -11,7 +11,7 @@
 //! | `joined` | text split over the segments of one message |
 //! | `arguments` | tools by name, and the strings in their arguments |
 //! | `cache`, `windows`, `budget` | what keeps the work bounded |
-//! | `secrets`, `own_keys`, `pii`, `sinks`, `log` | credentials (also the gateway's own), personal data, dangerous parameters; text for logs |
+//! | `secrets`, `own_keys`, `pii`, `sinks`, `log` | credentials (also the gateway's own), personal data, dangerous parameters; text for records |
 
 mod arguments;
 mod bank;
