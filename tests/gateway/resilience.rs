@@ -187,10 +187,21 @@ fn error_inside_a_200_is_a_failure_and_counts_against_the_upstream() {
 
 #[test]
 fn answers_that_are_not_what_the_api_promises_are_502() {
+    // The scripted upstream closes after each answer; saying so keeps the gateway from reusing a connection that is going away.
     let rows = [
         ("not HTTP", Reply::raw("garbage\r\n\r\n")),
-        ("not JSON", Reply::raw("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 5\r\n\r\n<html")),
-        ("HTML", Reply::raw("HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 6\r\n\r\n<html>")),
+        (
+            "not JSON",
+            Reply::raw(
+                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: 5\r\n\r\n<html",
+            ),
+        ),
+        (
+            "HTML",
+            Reply::raw(
+                "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\ncontent-length: 6\r\n\r\n<html>",
+            ),
+        ),
         (
             "a body shorter than its length",
             Reply::raw("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n{\"id\":"),
@@ -198,10 +209,15 @@ fn answers_that_are_not_what_the_api_promises_are_502() {
         (
             "a compressed body",
             Reply::raw(
-                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-encoding: gzip\r\ncontent-length: 4\r\n\r\n\x1f\u{8}ab",
+                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-encoding: gzip\r\nconnection: close\r\ncontent-length: 4\r\n\r\n\x1f\u{8}ab",
             ),
         ),
-        ("a redirect", Reply::raw("HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:9/\r\ncontent-length: 0\r\n\r\n")),
+        (
+            "a redirect",
+            Reply::raw(
+                "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:9/\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+            ),
+        ),
         ("a hang-up", Reply::hang_up()),
     ];
     let mock = Mock::in_order(rows.iter().map(|(_, reply)| reply.clone()).collect());
