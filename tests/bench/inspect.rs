@@ -77,7 +77,7 @@ impl Bench {
         std::fs::remove_dir_all(&folder)?;
         let packs = loaded.map_err(|faults| format!("{faults:?}"))?.packs;
         let tools = ToolPolicy { allow: None, deny: Vec::new(), max_chars_per_field: None, deny_arguments: Vec::new() };
-        Ok(Self { inspector: Inspector::compile(&packs)?, tools })
+        Ok(Self { inspector: Inspector::compile(&packs, &[])?, tools })
     }
 
     fn inspect(&self, decoded: Decoded) -> Examined {
