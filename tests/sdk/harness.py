@@ -147,7 +147,7 @@ class Harness:
         return [one for one in self.provider.seen if one["model"] == model]
 
     def records(self, model):
-        return [record for record in self.gateway.records() if record["model"] == model]
+        return [record for record in self.gateway.records() if record.get("model") == model]
 
     def record(self, model):
         """The only record of a model, once it is written."""
