@@ -14,6 +14,9 @@ pub struct Side {
     /// Why; filled through [`Side::add_reason`].
     #[serde(skip_serializing_if = "Listed::is_empty")]
     pub reasons: Listed<Reason, 64>,
+    /// Settings of the policy that decided beside its rules: `media`, `when_inspection_fails`.
+    #[serde(skip_serializing_if = "Listed::is_empty")]
+    pub settings: Listed<&'static str, 4>,
     /// Which guards ran on how much.
     pub guards: Guards,
     /// Every byte of the body accounted once; `None` where it was never decoded.

@@ -4,17 +4,17 @@
 //! a panic) can cause. Either way its record is written and its permits are given back.
 
 use super::Shared;
+use super::filling::{add_inspection, add_verdict, as_u64, coverage, header, shown};
 use crate::model::outcome::RetryAdvice;
 use crate::model::{Cause, Dialect, Endpoint, Outcome, PolicyId, Refusal, RequestId, Stage};
 use crate::observe::{
-    Attempt, Coverage as RecordedCoverage, Excerpt, Guards, Reason, Record, Side, Slot, SnapshotMark, StreamEnd,
-    Tokens, ToolUse, TraceContext,
+    Attempt, Coverage as RecordedCoverage, Excerpt, Record, Slot, SnapshotMark, StreamEnd, Tokens, ToolUse,
+    TraceContext,
 };
 use crate::snapshot::Snapshot;
-use crate::stages::accept::{Head, Refused};
+use crate::stages::accept::Head;
 use crate::stages::admit::{Admitted, RateHeaders};
-use crate::stages::decode::{AnswerFacts, Coverage, Decoded, Exchange, Usage};
-use crate::stages::inspect::{GuardReport, Inspector};
+use crate::stages::decode::{AnswerFacts, Decoded, Exchange, Usage};
 use crate::stages::policy::Verdict;
 use crate::stages::redact::Outbound;
 use crate::stages::upstream::{self, Answer};
@@ -27,9 +27,6 @@ use std::time::{Duration, Instant, SystemTime};
 /// Bytes of English text per token, for the estimate where a provider says nothing. OpenAI's help pages give "about four
 /// characters".
 const BYTES_PER_TOKEN: u64 = 4;
-
-/// Bytes of a text from outside that are read for its excerpt in a record: more than any excerpt, and than a private key.
-const SHOWN_BYTES: usize = 16 * 1024;
 
 /// Tokens reserved for an answer whose request sets no limit.
 const DEFAULT_OUTPUT_TOKENS: u64 = 1_024;
@@ -235,7 +232,7 @@ impl Life {
         let inspector = Arc::clone(&self.snapshot.inspector);
         self.write(|record| {
             record.bytes.answered = record.bytes.answered.saturating_add(received);
-            add_coverage(&mut record.answer.coverage, coverage(facts.coverage, received));
+            record.answer.cover(coverage(facts.coverage, received));
             if let Some(id) = &facts.id {
                 record.upstream_id.get_or_insert_with(|| shown(&inspector, id.expose()));
             }
@@ -421,42 +418,6 @@ impl Drop for Life {
     }
 }
 
-/// What a record takes from a head.
-pub(super) fn fill_head(record: &mut Record, head: &Head, trace: Option<TraceContext>, inspector: &Inspector) {
-    record.listener = Some(head.listener());
-    record.peer = Some(head.peer());
-    record.user_agent = header(head.headers(), "user-agent").map(|agent| shown(inspector, agent));
-    record.method = Some(Excerpt::of(head.method().as_str()));
-    record.sdk_retries = header(head.headers(), "x-stainless-retry-count").and_then(|text| text.parse().ok());
-    record.trace = trace;
-}
-
-/// What a record takes from a request that never had a head.
-pub(super) fn fill_refused(record: &mut Record, refused: &Refused, inspector: &Inspector) {
-    record.listener = Some(refused.listener);
-    record.peer = Some(refused.peer);
-    record.user_agent = refused.user_agent.as_ref().map(|agent| shown(inspector, agent.expose()));
-    record.method = refused.method.as_ref().map(|method| Excerpt::of(method.expose()));
-    if let Some(path) = &refused.path {
-        record.refuse_path(&inspector.redact_for_record(path.expose()));
-    }
-}
-
-/// Text from outside as a record may show it. What lies far behind an excerpt's end is not even read.
-fn shown<const MAX: usize>(inspector: &Inspector, text: &str) -> Excerpt<MAX> {
-    let read = text.get(..text.floor_char_boundary(SHOWN_BYTES)).unwrap_or("");
-    Excerpt::of(&inspector.redact_for_record(read))
-}
-
-/// A header's value as text, where it is text and stands once.
-pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
-}
-
-fn as_u64(len: usize) -> u64 {
-    u64::try_from(len).unwrap_or(u64::MAX)
-}
-
 /// Anthropic says the prompt's tokens at a stream's start and the answer's at its end; the later figure counts.
 fn merged(before: Option<Usage>, now: Option<Usage>) -> Option<Usage> {
     match (before, now) {
@@ -466,69 +427,4 @@ fn merged(before: Option<Usage>, now: Option<Usage>) -> Option<Usage> {
         }),
         (before, now) => now.or(before),
     }
-}
-
-fn coverage(coverage: Coverage, body: u64) -> RecordedCoverage {
-    RecordedCoverage { body, inspected: coverage.inspected, structure: coverage.structure, media: coverage.media }
-}
-
-fn add_coverage(total: &mut Option<RecordedCoverage>, part: RecordedCoverage) {
-    let total = total.get_or_insert_default();
-    total.body = total.body.saturating_add(part.body);
-    total.inspected = total.inspected.saturating_add(part.inspected);
-    total.structure = total.structure.saturating_add(part.structure);
-    total.media = total.media.saturating_add(part.media);
-}
-
-fn add_inspection(record: &mut Record, spent: Duration) {
-    let total = record.timings.inspect.get_or_insert_default();
-    *total = total.saturating_add(spent);
-}
-
-fn add_verdict(side: &mut Side, verdict: &Verdict) {
-    side.verdict = Some(side.verdict.map_or(verdict.action, |before| before.max(verdict.action)));
-    for reason in &verdict.reasons {
-        let same = side.reasons.as_mut_slice().iter_mut().find(|known| {
-            known.rule == reason.rule
-                && known.finding == reason.finding
-                && known.origin == reason.origin
-                && known.action == reason.action
-        });
-        match same {
-            Some(known) => {
-                known.count = known.count.saturating_add(reason.count);
-                known.score = known.score.max(reason.score);
-            }
-            None => side.reasons.push(Reason {
-                rule: reason.rule.clone(),
-                finding: reason.finding.clone(),
-                category: reason.category,
-                origin: reason.origin,
-                action: reason.action,
-                count: reason.count,
-                score: reason.score,
-            }),
-        }
-    }
-    add_guards(&mut side.guards, &verdict.guards);
-}
-
-fn add_guards(total: &mut Guards, part: &GuardReport) {
-    for &guard in &part.ran {
-        if !total.ran.as_slice().contains(&guard) {
-            total.ran.push(guard);
-        }
-    }
-    for &skip in &part.skipped {
-        if !total.skipped.as_slice().contains(&skip) {
-            total.skipped.push(skip);
-        }
-    }
-    for &failure in &part.failed {
-        if !total.failed.as_slice().contains(&failure) {
-            total.failed.push(failure);
-        }
-    }
-    total.scanned_bytes = total.scanned_bytes.saturating_add(part.scanned_bytes);
-    total.cached_bytes = total.cached_bytes.saturating_add(part.cached_bytes);
 }

@@ -4,6 +4,7 @@
 mod answer;
 mod catch;
 mod downstream;
+mod filling;
 mod life;
 mod random;
 mod request;
@@ -72,10 +73,11 @@ impl Handler for Pipeline {
     async fn exchange(&self, head: Head, body: RequestBody) -> Response<DownstreamBody> {
         let dialect = render::guess_dialect(head.path(), head.headers());
         let trace = self.shared.trace_ratio.map(|ratio| trace_of(ratio, &head));
-        let mut life = match self.begin(dialect, |record, inspector| life::fill_head(record, &head, trace, inspector)) {
-            Ok(life) => life,
-            Err(rendered) => return own(rendered),
-        };
+        let mut life =
+            match self.begin(dialect, |record, inspector| filling::fill_head(record, &head, trace, inspector)) {
+                Ok(life) => life,
+                Err(rendered) => return own(rendered),
+            };
         life.keep_traceparent(&head);
         let id = life.id.clone();
         match catch::panics(request::run(life, head, body)).await {
@@ -90,7 +92,7 @@ impl Handler for Pipeline {
     fn refuse(&self, refused: Refused) -> Response<Bytes> {
         let path = refused.path.as_ref().map_or("", |path| path.expose().as_str());
         let dialect = render::guess_dialect(path, &refused.headers);
-        match self.begin(dialect, |record, inspector| life::fill_refused(record, &refused, inspector)) {
+        match self.begin(dialect, |record, inspector| filling::fill_refused(record, &refused, inspector)) {
             Ok(life) => whole(finish_refused(life, &refused.refusal, Some(refused.peer.ip()))),
             Err(rendered) => whole(rendered),
         }
@@ -103,7 +105,7 @@ fn unix_ms(time: SystemTime) -> u64 {
 }
 
 fn trace_of(ratio: f64, head: &Head) -> TraceContext {
-    TraceContext::continue_or_start(life::header(head.headers(), "traceparent"), ratio, random::bytes())
+    TraceContext::continue_or_start(filling::header(head.headers(), "traceparent"), ratio, random::bytes())
 }
 
 /// Ends an exchange that goes no further: record, cool-down, and the answer in the caller's dialect.

@@ -47,6 +47,22 @@ fn answered_exchange_leaves_one_line_with_who_what_where_and_how_long() {
 }
 
 #[test]
+fn setting_that_blocks_without_a_rule_stands_in_the_record() {
+    let mock = Mock::provider();
+    let strict =
+        Config::new(&mock).routes("  - { name: chat, path: /v1/, upstreams: [mock], policy: strict, access: open }");
+    let gateway = Gateway::start(&strict);
+    let body = json!({"model": "m", "messages": [{"role": "user", "content": [
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgoAAAANSUhEUg=="}}]}]});
+    let answer = gateway.send(&Request::post("/v1/chat/completions").json(&body));
+    assert_eq!(answer.status, 400, "{}", answer.text());
+    assert_eq!(mock.requests(), 0);
+    let record = gateway.wait_for_records(1).remove(0);
+    assert_eq!(record["request"]["verdict"], "block", "{record}");
+    assert_eq!(record["request"]["settings"], json!(["media"]), "{record}");
+}
+
+#[test]
 fn every_byte_of_the_body_is_accounted_once() {
     let mock = Mock::provider();
     let gateway = Gateway::start(&Config::new(&mock));
