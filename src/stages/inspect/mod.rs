@@ -19,6 +19,8 @@ mod budget;
 mod cache;
 mod characters;
 mod context;
+#[cfg(test)]
+mod cpu_time;
 mod encodings;
 mod engine;
 mod findings;
