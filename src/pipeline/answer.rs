@@ -2,14 +2,14 @@
 
 use super::downstream::DownstreamBody;
 use super::life::Life;
-use super::request::LONG_TEXT_BYTES;
+use super::request::on_body;
 use super::stream::DeliveredStream;
 use super::{ANSWERED, finish_refused, own};
 use crate::model::outcome::RetryAdvice;
 use crate::model::{Cause, Endpoint, Outcome, Refusal, Stage};
 use crate::snapshot::CompiledRoute;
 use crate::stages::decode::{self, AnswerFault, Decoded};
-use crate::stages::inspect::{Examined, TimeBudget};
+use crate::stages::inspect::TimeBudget;
 use crate::stages::redact;
 use crate::stages::upstream::{Answer, BodyFault, FailureKind, answer_headers};
 use bytes::Bytes;
@@ -84,17 +84,10 @@ async fn read(life: &mut Life, answered: Answered) -> Result<(Delivered, HeaderM
     }
     let headers = delivered_headers(life, &answer.headers);
     let mut body = answer.body;
-    let bytes = match body.read_whole(life.response_body_bytes()).await {
-        Ok(bytes) => bytes,
-        Err(fault) => {
-            let refusal = refusal_of_fault(fault);
-            return Err(refusal);
-        }
-    };
+    let bytes = body.read_whole(life.response_body_bytes()).await.map_err(refusal_of_fault)?;
     life.at(Stage::Decode);
-    let (long, limits) = (bytes.len() >= LONG_TEXT_BYTES, life.snapshot.json_limits());
-    let decode = || decode::answer(endpoint, bytes, limits);
-    let decoded = match if long { tokio::task::block_in_place(decode) } else { decode() } {
+    let limits = life.snapshot.json_limits();
+    let decoded = match on_body(bytes.len(), || decode::answer(endpoint, bytes, limits)) {
         Ok(decoded) => decoded,
         Err(fault) => {
             body.failed(FailureKind::Invalid);
@@ -107,7 +100,7 @@ async fn read(life: &mut Life, answered: Answered) -> Result<(Delivered, HeaderM
         return Err(Refusal::new(Stage::Upstream, Cause::UpstreamFailed).detail("an error inside a 200"));
     }
     body.succeeded();
-    let delivered = judge(life, endpoint, decoded, &route)?;
+    let delivered = judge(life, endpoint, status, decoded, &route)?;
     Ok((delivered, headers))
 }
 
@@ -117,15 +110,19 @@ struct Delivered {
     outcome: Outcome,
 }
 
-fn judge(life: &mut Life, endpoint: Endpoint, decoded: Decoded, route: &CompiledRoute) -> Result<Delivered, Refusal> {
+fn judge(
+    life: &mut Life,
+    endpoint: Endpoint,
+    status: StatusCode,
+    decoded: Decoded,
+    route: &CompiledRoute,
+) -> Result<Delivered, Refusal> {
     life.at(Stage::Inspect);
     let began = Instant::now();
-    let long = decoded.body().len() >= LONG_TEXT_BYTES;
-    let inspect = || -> Examined {
+    let examined = on_body(decoded.body().len(), || {
         let budget = TimeBudget { deadline: began + life.inspection_time(), now: &Instant::now };
         life.snapshot.inspector.answer(decoded, &route.tools, &budget)
-    };
-    let examined = if long { tokio::task::block_in_place(inspect) } else { inspect() };
+    });
     let judged = route.policy.judge(examined);
     life.note_answer_verdict(judged.verdict(), began.elapsed());
     life.at(Stage::Deliver);
@@ -136,6 +133,8 @@ fn judge(life: &mut Life, endpoint: Endpoint, decoded: Decoded, route: &Compiled
             life.note_delivery(bytes.len(), edits);
             Ok(Delivered { bytes, outcome: ANSWERED })
         }
+        // An error of the upstream has no form of its own for "withheld": the client gets ours for that status.
+        Err(_) if !status.is_success() => Err(refusal_of_status(status)),
         Err(withheld) => {
             let bytes = decode::withheld_answer(endpoint, &withheld.decoded);
             life.note_delivery(bytes.len(), 0);

@@ -18,10 +18,15 @@ use http::{HeaderMap, Response, StatusCode};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Bodies of at least this many bytes are decoded and inspected on a thread that may block, so that the other exchanges of its worker go
-/// on meanwhile. Handing a worker over costs about 0.4 ms of CPU (measured: a new heap has to be paged in), so that it
-/// pays only where the scan takes several milliseconds.
-pub(super) const LONG_TEXT_BYTES: usize = 256 * 1024;
+/// Bodies of at least this many bytes are decoded and inspected on a thread that may block, so that the other exchanges of
+/// their worker go on meanwhile. Handing a worker over costs about 0.4 ms of CPU (measured: a new heap has to be paged in),
+/// so that it pays only where the scan takes several milliseconds.
+const LONG_TEXT_BYTES: usize = 256 * 1024;
+
+/// Does work on a body of so many bytes, off the reactor where it is long.
+pub(super) fn on_body<T>(len_bytes: usize, work: impl FnOnce() -> T) -> T {
+    if len_bytes >= LONG_TEXT_BYTES { tokio::task::block_in_place(work) } else { work() }
+}
 
 /// Runs one exchange to its response. The life ends here or goes on in the response's body.
 pub(super) async fn run(mut life: Box<Life>, head: Head, incoming: RequestBody) -> Response<DownstreamBody> {
@@ -47,12 +52,11 @@ pub(super) async fn run(mut life: Box<Life>, head: Head, incoming: RequestBody) 
 }
 
 /// Answers a browser that asks whether its page may call this route.
-fn preflight(mut life: Box<Life>, headers: HeaderMap) -> Response<DownstreamBody> {
+fn preflight(life: Box<Life>, headers: HeaderMap) -> Response<DownstreamBody> {
     let mut response = Response::new(DownstreamBody::whole(Bytes::new()));
     *response.status_mut() = StatusCode::NO_CONTENT;
     *response.headers_mut() = headers;
     life.add_headers(response.headers_mut());
-    life.note_status(StatusCode::NO_CONTENT.as_u16());
     life.end(Outcome { cause: Cause::Answered, stage: Stage::Admit }, StatusCode::NO_CONTENT.as_u16());
     response
 }
@@ -114,9 +118,7 @@ struct Ready {
 /// Decodes, inspects, judges and redacts.
 fn prepare(life: &mut Life, route: &CompiledRoute, admitted: Admitted, received: Received) -> Result<Ready, Refusal> {
     life.at(Stage::Decode);
-    let long = received.len_bytes() >= LONG_TEXT_BYTES;
-    let decode = || route.decoder.request(admitted, received);
-    let exchange = if long { tokio::task::block_in_place(decode) } else { decode() }?;
+    let exchange = on_body(received.len_bytes(), || route.decoder.request(admitted, received))?;
     life.note_exchange(&exchange);
 
     let endpoint = exchange.admitted().endpoint();
@@ -135,12 +137,7 @@ fn prepare(life: &mut Life, route: &CompiledRoute, admitted: Admitted, received:
 fn judge(life: &mut Life, route: &CompiledRoute, exchange: Exchange) -> Result<Cleared, Refusal> {
     life.at(Stage::Inspect);
     let began = Instant::now();
-    let long = exchange.body().len() >= LONG_TEXT_BYTES;
-    let findings = if long {
-        tokio::task::block_in_place(|| inspect(life, route, exchange, began))
-    } else {
-        inspect(life, route, exchange, began)
-    };
+    let findings = on_body(exchange.body().len(), || inspect(life, route, exchange, began));
     match route.policy.clear(findings) {
         Ok(cleared) => {
             life.note_request_verdict(cleared.verdict(), began.elapsed());

@@ -96,7 +96,7 @@ impl DeliveredStream {
             self.deliver(event, out)?;
         }
         self.events = events;
-        decoded.map_err(|fault| invalid(&refusal_of_answer(&fault)))
+        decoded.map_err(|fault| invalid(refusal_of_answer(&fault)))
     }
 
     /// Inspects one event, and writes what may go out of it and of those that were held.
@@ -206,8 +206,8 @@ fn truncated() -> Cut {
     error(Refusal::new(Stage::Upstream, Cause::UpstreamTruncated), RecordedEnd::Truncated)
 }
 
-fn invalid(refusal: &Refusal) -> Cut {
-    error(refusal.clone(), RecordedEnd::UpstreamError)
+fn invalid(refusal: Refusal) -> Cut {
+    error(refusal, RecordedEnd::UpstreamError)
 }
 
 fn drained() -> Cut {

@@ -131,3 +131,19 @@ fn names_that_others_choose_stand_in_the_record_without_their_secrets() {
     assert_eq!(records[0]["upstream_id"], "id [AWS_ACCESS_KEY_ID]");
     assert!(!gateway.output().contains(&key), "{records:?}");
 }
+
+#[test]
+fn error_of_the_upstream_that_a_policy_withholds_is_answered_in_our_own_words() {
+    let error = json!({"error": {"message": format!("no: {}", ["AKIA", "Q7ZD3PLX5WKM2RTN"].concat()), "type": "x", "code": "y"}});
+    let mock = Mock::always(Reply::json(400, &error));
+    let policy =
+        "policy: cutter\nrules:\n  - { id: no-secrets, finding: secret, direction: response, action: block }\n";
+    let route = "  - { name: chat, path: /v1/, upstreams: [mock], policy: cutter, access: open }";
+    let gateway = Gateway::start(&Config::new(&mock).policy("cutter.yaml", policy).routes(route));
+    let answer = gateway.send(&chat_request("hi"));
+    assert_eq!(answer.status, 400, "{}", answer.text());
+    assert_eq!(answer.json()["error"]["code"], "upstream_refused", "{}", answer.text());
+    assert!(!answer.text().contains("AKIA") && answer.json().get("choices").is_none(), "{}", answer.text());
+    let record = gateway.wait_for_records(1).remove(0);
+    assert_eq!(record["answer"]["verdict"], "block", "{record}");
+}

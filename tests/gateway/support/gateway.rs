@@ -39,8 +39,8 @@ impl Gateway {
 
     fn spawn(config: &Config) -> Self {
         let folder = TempDir::new().expect("a temporary folder can be made");
-        let addresses =
-            Addresses { listener: ports::free_address(), health: ports::free_address(), admin: ports::free_address() };
+        let [listener, health, admin] = ports::free_addresses();
+        let addresses = Addresses { listener, health, admin };
         let path = config.write(folder.path(), addresses);
         let mut child = Command::new(BINARY)
             .args(["serve", "--config"])

@@ -13,9 +13,11 @@ pub fn bind() -> TcpListener {
     panic!("no free port in 200 attempts");
 }
 
-/// An address that was free a moment ago. The caller's bind may still fail, and it must try another then.
-pub fn free_address() -> SocketAddr {
-    bind().local_addr().expect("a bound listener has an address")
+/// Three addresses that were free a moment ago and differ: all are bound before any is let go. The caller's own bind may
+/// still fail, and it must try others then.
+pub fn free_addresses() -> [SocketAddr; 3] {
+    let bound = [bind(), bind(), bind()];
+    bound.each_ref().map(|listener| listener.local_addr().expect("a bound listener has an address"))
 }
 
 fn random_address() -> SocketAddr {
