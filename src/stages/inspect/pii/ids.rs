@@ -10,6 +10,8 @@ use super::{Hit, checks};
 struct Form {
     kind: Kind,
     written: &'static str,
+    /// Length of the first group, which rules most forms out at once.
+    first: usize,
     check: fn(&[u8]) -> bool,
     /// Score without a word before it; 0 for none.
     alone: f32,
@@ -18,7 +20,12 @@ struct Form {
 }
 
 const fn form(kind: Kind, written: &'static str, check: fn(&[u8]) -> bool, alone: f32, told: f32) -> Form {
-    Form { kind, written, check, alone, told }
+    let first = match written.as_bytes() {
+        [tens @ b'0'..=b'9', ones @ b'0'..=b'9', ..] => (*tens - b'0') as usize * 10 + (*ones - b'0') as usize,
+        [ones @ b'0'..=b'9', ..] => (*ones - b'0') as usize,
+        _ => 0,
+    };
+    Form { kind, written, first, check, alone, told }
 }
 
 /// Fewest digits of any form: shorter runs are not compared.
@@ -119,7 +126,7 @@ pub(super) fn national_id(bytes: &[u8], run: &Run) -> Option<Hit> {
     }
     let mut told: Option<Told> = None;
     let mut best: Option<Hit> = None;
-    for form in FORMS {
+    for form in FORMS.iter().filter(|form| form.first == first.len()) {
         let Some(count) = fits(form.written, groups) else { continue };
         let parts = groups.get(..count)?;
         let end = parts.last()?.end;

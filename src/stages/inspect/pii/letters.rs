@@ -74,7 +74,7 @@ fn is_part_of_more(bytes: &[u8], span: &Range<usize>) -> bool {
     let after = bytes.get(span.end).copied();
     let then = bytes.get(span.end.saturating_add(1)).is_some_and(u8::is_ascii_alphanumeric);
     before.is_some_and(|byte| matches!(byte, b'_' | b'-' | b'+' | b'%' | b'$' | b'~'))
-        || after.is_some_and(|byte| (joins(byte) && then) || (matches!(byte, b'.' | b'/') && then))
+        || (then && after.is_some_and(|byte| joins(byte) || matches!(byte, b'.' | b'/')))
         || (before == Some(b'/') && after != Some(b' '))
 }
 
@@ -283,7 +283,7 @@ fn with_sign(bytes: &[u8], span: &Range<usize>, value: &[u8]) -> Option<Hit> {
 /// Whether a number that takes signs in ends here.
 fn ends(bytes: &[u8], at: usize) -> bool {
     let then = bytes.get(at.saturating_add(1)).is_some_and(u8::is_ascii_alphanumeric);
-    bytes.get(at).is_none_or(|next| !next.is_ascii_alphanumeric() && !(matches!(next, b'-' | b'_' | b'.') && then))
+    bytes.get(at).is_none_or(|next| !(next.is_ascii_alphanumeric() || matches!(next, b'-' | b'_' | b'.') && then))
 }
 
 /// Whether a number that takes signs in may begin here.
@@ -296,12 +296,15 @@ fn begins(bytes: &[u8], at: usize) -> bool {
 fn finnish(bytes: &[u8], at: usize) -> Option<Hit> {
     let value = bytes.get(at..at.saturating_add(11))?;
     let sign = *value.get(6)?;
+    if !matches!(sign, b'-' | b'+' | b'A'..=b'F' | b'U'..=b'Y') {
+        return None;
+    }
     let (date, serial) = (digits_in(value, 0..6)?, digits_in(value, 7..10)?);
     let number = date.iter().chain(&serial).fold(0usize, |value, digit| value * 10 + usize::from(*digit));
     let check = b"0123456789ABCDEFHJKLMNPRSTUVWXY".get(number % 31);
     let (day, month) = (number / 10_000_000, number / 100_000 % 100);
     let real = checks::is_day(u32::try_from(month).ok()?, u32::try_from(day).ok()?);
-    let fits = matches!(sign, b'-' | b'+' | b'A'..=b'F' | b'U'..=b'Y') && check == value.last() && real;
+    let fits = check == value.last() && real;
     // A digit at the end leaves a form that many numbers have.
     let score = if value.last().is_some_and(u8::is_ascii_digit) && sign == b'-' { 0.6 } else { 0.85 };
     let told = || told_before(bytes, at).of(FiHetu);
@@ -315,29 +318,25 @@ fn finnish(bytes: &[u8], at: usize) -> Option<Hit> {
 
 fn medicare(bytes: &[u8], at: usize) -> Option<Hit> {
     let value = bytes.get(at..at.saturating_add(13))?;
-    let signed = value.get(4) == Some(&b'-') && value.get(8) == Some(&b'-');
+    if value.get(4) != Some(&b'-') || value.get(8) != Some(&b'-') {
+        return None;
+    }
     let bare: Vec<u8> = value.iter().copied().filter(|byte| *byte != b'-').collect();
     let end = at.saturating_add(13);
-    (signed && is_mbi(&bare) && begins(bytes, at) && ends(bytes, end)).then(|| Hit {
-        kind: UsMbi,
-        span: at..end,
-        score: 0.85,
-    })
+    (is_mbi(&bare) && begins(bytes, at) && ends(bytes, end)).then_some(Hit { kind: UsMbi, span: at..end, score: 0.85 })
 }
 
 /// `AB 12 34 56 C`: `at` is at the first pair of digits.
 fn nino_apart(bytes: &[u8], at: usize) -> Option<Hit> {
     let start = at.checked_sub(3)?;
     let value = bytes.get(start..at.saturating_add(10))?;
+    if [2, 5, 8, 11].iter().any(|place| value.get(*place) != Some(&b' ')) {
+        return None;
+    }
     let bare: Vec<u8> = value.iter().copied().filter(|byte| *byte != b' ').collect();
-    let spaced = [2, 5, 8, 11].iter().all(|place| value.get(*place) == Some(&b' '));
     let apart = !start.checked_sub(1).and_then(|before| bytes.get(before)).is_some_and(u8::is_ascii_alphanumeric);
     let end = at.saturating_add(10);
-    (spaced && apart && nino(&bare).is_some() && ends(bytes, end)).then(|| Hit {
-        kind: UkNino,
-        span: start..end,
-        score: 0.9,
-    })
+    (apart && nino(&bare).is_some() && ends(bytes, end)).then_some(Hit { kind: UkNino, span: start..end, score: 0.9 })
 }
 
 fn chilean_dotted(bytes: &[u8], at: usize) -> Option<Hit> {
@@ -345,10 +344,12 @@ fn chilean_dotted(bytes: &[u8], at: usize) -> Option<Hit> {
     let end = at.saturating_add(head).saturating_add(10);
     let value = bytes.get(at..end)?;
     let signs = |place: usize| value.get(head.saturating_add(place)).copied();
-    let dotted = (signs(0), signs(4), signs(8)) == (Some(b'.'), Some(b'.'), Some(b'-'));
+    if (signs(0), signs(4), signs(8)) != (Some(b'.'), Some(b'.'), Some(b'-')) {
+        return None;
+    }
     let bare: Vec<u8> = value.iter().copied().filter(|byte| !matches!(byte, b'.' | b'-')).collect();
-    let fits = dotted && matches!(value.last(), Some(b'K' | b'k')) && chilean(&bare.to_ascii_uppercase()).is_some();
-    (fits && begins(bytes, at) && ends(bytes, end)).then(|| Hit { kind: ClRut, span: at..end, score: 0.9 })
+    let fits = matches!(value.last(), Some(b'K' | b'k')) && chilean(&bare.to_ascii_uppercase()).is_some();
+    (fits && begins(bytes, at) && ends(bytes, end)).then_some(Hit { kind: ClRut, span: at..end, score: 0.9 })
 }
 
 fn chilean_dashed(bytes: &[u8], span: &Range<usize>) -> Option<Hit> {
@@ -356,13 +357,15 @@ fn chilean_dashed(bytes: &[u8], span: &Range<usize>) -> Option<Hit> {
     let Some([b'-', b'K' | b'k']) = bytes.get(span.end..end) else { return None };
     let digits = digits_in(bytes, span.clone())?;
     let fits = checks::cl_check(&digits) == b'K' && begins(bytes, span.start) && ends(bytes, end);
-    (fits && told_before(bytes, span.start).of(ClRut)).then(|| Hit { kind: ClRut, span: span.start..end, score: 0.9 })
+    (fits && told_before(bytes, span.start).of(ClRut)).then_some(Hit { kind: ClRut, span: span.start..end, score: 0.9 })
 }
 
 fn corsican_apart(bytes: &[u8], at: usize) -> Option<Hit> {
     let end = at.saturating_add(21);
     let value = bytes.get(at..end)?;
-    let spaced = [1, 4, 7, 10, 14, 18].iter().all(|place| value.get(*place) == Some(&b' '));
+    if [1, 4, 7, 10, 14, 18].iter().any(|place| value.get(*place) != Some(&b' ')) {
+        return None;
+    }
     let bare: Vec<u8> = value.iter().copied().filter(|byte| *byte != b' ').collect();
-    (spaced && corsican(&bare).is_some() && ends(bytes, end)).then(|| Hit { kind: FrNir, span: at..end, score: 0.95 })
+    (corsican(&bare).is_some() && ends(bytes, end)).then_some(Hit { kind: FrNir, span: at..end, score: 0.95 })
 }

@@ -204,10 +204,13 @@ fn german(bytes: &[u8], postcode: &Group) -> Option<Hit> {
 
 /// A bank's code behind `BIC:` or `SWIFT code:`; `at` is the colon.
 pub(super) fn bic(bytes: &[u8], at: usize) -> Option<Hit> {
-    let before = bytes.get(at.saturating_sub(14)..at)?.to_ascii_lowercase();
-    let before = before.trim_ascii_end();
-    let told = [b"bic".as_slice(), b"swift", b"bic/swift", b"swift/bic", b"swift code", b"bic code"];
-    told.iter().find(|word| before.ends_with(word))?;
+    let before = bytes.get(at.saturating_sub(14)..at)?.trim_ascii_end();
+    let told: [&[u8]; 4] = [b"bic", b"swift", b"swift code", b"bic code"];
+    let is_told = |word: &&[u8]| {
+        let (head, tail) = before.split_at(before.len().saturating_sub(word.len()));
+        tail.eq_ignore_ascii_case(word) && !head.last().is_some_and(u8::is_ascii_alphabetic)
+    };
+    told.iter().find(|word| is_told(word))?;
     let spaces = bytes.get(at.saturating_add(1)..)?.iter().take(3).take_while(|byte| **byte == b' ').count();
     let start = at.saturating_add(1).saturating_add(spaces);
     let len = bytes

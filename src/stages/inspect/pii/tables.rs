@@ -4,13 +4,13 @@ use super::KINDS;
 
 /// Holds the table between the marks of this name against `wanted`; with `UPDATE_TABLES=1` in the environment writes it there.
 pub(in super::super) fn hold(name: &str, wanted: &str) {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/README.md");
-    let text = std::fs::read_to_string(&path).expect("policies/README.md");
+    let text = include_str!("../../../../policies/README.md");
     let (begin, end) = (format!("<!-- table: {name} -->\n"), format!("\n<!-- end: {name} -->"));
     let from = text.find(&begin).expect("the table's first mark") + begin.len();
     let to = from + text[from..].find(&end).expect("the table's last mark");
     if std::env::var_os("UPDATE_TABLES").is_some() {
-        std::fs::write(&path, format!("{}{wanted}{}", &text[..from], &text[to..])).expect("the table is written");
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/README.md");
+        std::fs::write(path, format!("{}{wanted}{}", &text[..from], &text[to..])).expect("the table is written");
         return;
     }
     for (is, wanted) in text[from..to].lines().zip(wanted.lines()) {
