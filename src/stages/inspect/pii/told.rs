@@ -1,7 +1,7 @@
 //! Words that say what a number is: all in one automaton, looked for in the stretch before a number whose form fits.
 
 use super::kinds::Kind::{self, *};
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use std::sync::OnceLock;
 
 /// How far before a number a word may say what it is, in bytes.
@@ -167,7 +167,11 @@ pub(super) fn told_before(bytes: &[u8], at: usize) -> Told {
     static AUTOMATON: OnceLock<Option<Automaton>> = OnceLock::new();
     let build = || {
         let pairs = || WORDS.iter().flat_map(|(kind, words)| words.iter().map(|word| (*kind, *word)));
-        let words = AhoCorasick::builder().ascii_case_insensitive(true).build(pairs().map(|(_, word)| word)).ok()?;
+        let words = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .kind(Some(AhoCorasickKind::DFA))
+            .build(pairs().map(|(_, word)| word))
+            .ok()?;
         Some(Automaton { words, kinds: pairs().map(|(kind, _)| kind).collect() })
     };
     let Some(automaton) = AUTOMATON.get_or_init(build) else { return Told(u64::MAX) };
