@@ -1,4 +1,5 @@
-//! Personal data in text: e-mail and IP addresses, phone and card numbers, IBANs, US social security numbers.
+//! Personal data in text: e-mail, network and postal addresses, phone and card numbers, bank accounts, dates of birth, wallets,
+//! and the national numbers of some thirty countries by their check digits.
 //!
 //! Everything looked for holds a digit, an `@` or a `:`, so stretches without them are skipped in blocks; around the rest small
 //! checks read a bounded stretch. Numbers are believed for their form only where that is telling (Luhn and issuer ranges, mod 97,
@@ -9,12 +10,20 @@
 //! [`MAX_SIGHTINGS`] the rest of the text counts as one sighting. ASCII digits only.
 
 mod addresses;
+mod checks;
 mod iban;
+mod ids;
+mod kinds;
+mod letters;
 mod numbers;
+mod places;
+mod told;
+mod wallets;
 
 use super::Sighting;
 use crate::model::{Category, RuleId};
 use aho_corasick::AhoCorasick;
+use kinds::{KINDS, Kind};
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -24,45 +33,9 @@ pub const MAX_SIGHTINGS: usize = 10_000;
 /// The detector of personal data, ready to run.
 #[derive(Debug)]
 pub struct Pii {
-    rules: [RuleId; KINDS.len()],
+    /// One for each kind, in the order of their numbers.
+    rules: Vec<RuleId>,
     too_many: RuleId,
-}
-
-/// What was recognised.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Email,
-    Phone,
-    CreditCard,
-    Iban,
-    UsSsn,
-    IpAddress,
-}
-
-const KINDS: [Kind; 6] = [Kind::Email, Kind::Phone, Kind::CreditCard, Kind::Iban, Kind::UsSsn, Kind::IpAddress];
-
-impl Kind {
-    fn rule(self) -> &'static str {
-        match self {
-            Self::Email => "pii.email",
-            Self::Phone => "pii.phone",
-            Self::CreditCard => "pii.credit-card",
-            Self::Iban => "pii.iban",
-            Self::UsSsn => "pii.us-ssn",
-            Self::IpAddress => "pii.ip-address",
-        }
-    }
-
-    fn label(self) -> &'static str {
-        match self {
-            Self::Email => "EMAIL",
-            Self::Phone => "PHONE",
-            Self::CreditCard => "CREDIT_CARD",
-            Self::Iban => "IBAN",
-            Self::UsSsn => "US_SSN",
-            Self::IpAddress => "IP_ADDRESS",
-        }
-    }
 }
 
 /// What a check confirmed.
@@ -76,7 +49,12 @@ struct Hit {
 impl Pii {
     /// Makes the detector ready.
     pub fn compile() -> Self {
-        Self { rules: KINDS.map(|kind| RuleId::new(kind.rule())), too_many: RuleId::new("pii.too-many") }
+        // Builds the words once, here and not on the path of the first exchange.
+        told::told_before(b"", 0);
+        Self {
+            rules: KINDS.iter().map(|kind| RuleId::new(kind.rule())).collect(),
+            too_many: RuleId::new("pii.too-many"),
+        }
     }
 
     /// Reports the personal data in a text, in the order of the text; spans do not overlap.
@@ -89,7 +67,9 @@ impl Pii {
         while let Some(place) = next_place(bytes, at) {
             let (hit, next) = look(text, place, done);
             at = next.max(place.saturating_add(1));
-            let Some(hit) = hit else { continue };
+            let Some(mut hit) = hit else { continue };
+            // What reaches back (an address, a month before its day) gives way to what was reported; together they leave nothing out.
+            hit.span.start = hit.span.start.max(done);
             if out.len().saturating_sub(first) >= MAX_SIGHTINGS {
                 let span = text.floor_char_boundary(hit.span.start)..text.len();
                 let rule = self.too_many.clone();
@@ -103,8 +83,7 @@ impl Pii {
     }
 
     fn sighting(&self, hit: Hit) -> Option<Sighting> {
-        let index = KINDS.iter().position(|kind| *kind == hit.kind)?;
-        let rule = self.rules.get(index)?.clone();
+        let rule = self.rules.get(hit.kind as usize)?.clone();
         Some(Sighting { rule, category: Category::Pii, score: hit.score, span: hit.span, label: hit.kind.label() })
     }
 }
@@ -114,9 +93,14 @@ fn look(text: &str, place: usize, done: usize) -> (Option<Hit>, usize) {
     let bytes = text.as_bytes();
     match bytes.get(place) {
         Some(b'@') => (addresses::email(text, place, done), place.saturating_add(1)),
-        Some(b':') => (addresses::ipv6(bytes, place, done), place.saturating_add(1)),
+        Some(b':') => {
+            let hit = addresses::ipv6(bytes, place, done);
+            let hit = hit.or_else(|| places::mac(bytes, place, done)).or_else(|| places::bic(bytes, place));
+            (hit, place.saturating_add(1))
+        }
         _ => {
-            if let Some(hit) = addresses::ipv4(bytes, place, done).or_else(|| iban::iban(bytes, place, done)) {
+            let hit = addresses::ipv4(bytes, place, done).or_else(|| iban::iban(bytes, place, done));
+            if let Some(hit) = hit.or_else(|| letters::token(bytes, place, done)) {
                 return (Some(hit), place);
             }
             numbers::number(bytes, place, done)
@@ -161,6 +145,18 @@ impl Words {
         let build = || AhoCorasick::builder().ascii_case_insensitive(true).build(self.list).ok();
         self.automaton.get_or_init(build).as_ref().is_none_or(|automaton| automaton.is_match(text))
     }
+
+    /// As [`Words::stand_in`], where the word begins a word: `phone` is in `homePhone` and `work_phone`, not in `headphones`.
+    fn begin_in(&self, text: &[u8]) -> bool {
+        let build = || AhoCorasick::builder().ascii_case_insensitive(true).build(self.list).ok();
+        let begins = |at: usize| {
+            let before = at.checked_sub(1).and_then(|before| text.get(before));
+            before.is_none_or(|before| !before.is_ascii_alphabetic())
+                || (before.is_some_and(u8::is_ascii_lowercase) && text.get(at).is_some_and(u8::is_ascii_uppercase))
+        };
+        let automaton = self.automaton.get_or_init(build).as_ref();
+        automaton.is_none_or(|automaton| automaton.find_overlapping_iter(text).any(|hit| begins(hit.start())))
+    }
 }
 
 /// Whether one of these words stands within `reach` bytes before `at`.
@@ -168,6 +164,11 @@ fn said_before(bytes: &[u8], at: usize, reach: usize, words: &Words) -> bool {
     words.stand_in(bytes.get(at.saturating_sub(reach)..at).unwrap_or(b""))
 }
 
+#[cfg(test)]
+#[path = "pii/id_tests.rs"]
+mod id_tests;
+#[cfg(test)]
+pub(super) mod tables;
 #[cfg(test)]
 #[path = "pii/tests.rs"]
 mod tests;

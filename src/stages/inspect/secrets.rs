@@ -4,12 +4,20 @@
 //! One automaton finds the literals that credentials begin with or stand behind (`sk-`, `AKIA`, `-----BEGIN `, `password`); only
 //! there a small check looks at the bytes around. The work is linear in the text: a check reads a bounded stretch, or a run of
 //! characters that no other hit of its kind begins in. Formats are those that the issuers document, and checksums are
-//! computed where they exist (GitHub).
+//! computed where they exist (GitHub, npm).
 //!
 //! What must never happen here: that a span covers less than the credential, or that a text is left half scanned. Above
 //! [`MAX_SIGHTINGS`] the rest of the text counts as one secret.
 
+mod ai;
 mod assignment;
+mod clouds;
+mod code;
+mod data;
+mod forms;
+mod messages;
+mod payments;
+mod providers;
 mod shapes;
 mod structured;
 mod table;
@@ -18,7 +26,7 @@ use super::Sighting;
 use super::words::Words;
 use crate::model::{Category, RuleId};
 use std::ops::Range;
-use table::{Shape, TABLE};
+use table::{Row, Shape};
 
 /// Most sightings reported one by one in one text; the rest of the text is then one sighting, so that memory stays bounded.
 pub const MAX_SIGHTINGS: usize = 10_000;
@@ -28,6 +36,7 @@ pub const MAX_SIGHTINGS: usize = 10_000;
 pub struct Secrets {
     /// `None` only if the automaton could not be built, which the tests rule out; then every text counts as a secret.
     literals: Option<Words>,
+    rows: Vec<&'static Row>,
     rules: Vec<RuleId>,
     too_many: RuleId,
 }
@@ -42,9 +51,10 @@ struct Hit {
 impl Secrets {
     /// Builds the automaton: some milliseconds, once per configuration.
     pub fn compile() -> Self {
-        let literals = Words::new(TABLE.iter().map(|row| row.literal)).ok();
-        let rules = TABLE.iter().map(|row| RuleId::new(row.rule)).collect();
-        Self { literals, rules, too_many: RuleId::new("secret.too-many") }
+        let rows: Vec<&'static Row> = table::rows().collect();
+        let literals = Words::new(rows.iter().map(|row| row.literal)).ok();
+        let rules = rows.iter().map(|row| RuleId::new(row.rule)).collect();
+        Self { literals, rows, rules, too_many: RuleId::new("secret.too-many") }
     }
 
     /// Reports the credentials in a text, in the order of their beginnings. Spans of different rules may overlap.
@@ -61,13 +71,13 @@ impl Secrets {
         let mut cut_from = None;
         literals.each_in_order(text.as_bytes(), &mut |found| {
             let index = found.word;
-            let Some(row) = TABLE.get(index) else { return true };
+            let Some(row) = self.rows.get(index) else { return true };
             let at = found.start..found.end;
-            if matches!(row.shape, Shape::Block(_)) && at.start < block_end {
+            if matches!(row.shape, Shape::Block(..)) && at.start < block_end {
                 return true;
             }
             let Some(hit) = row.check(text, at.clone()) else { return true };
-            if matches!(row.shape, Shape::Block(_)) {
+            if matches!(row.shape, Shape::Block(..)) {
                 block_end = hit.span.end;
             }
             if specific.len().saturating_add(generic.len()) >= MAX_SIGHTINGS {
@@ -92,7 +102,7 @@ impl Secrets {
             (a.1.span.start, b.1.span.end, a.0).cmp(&(b.1.span.start, a.1.span.end, b.0))
         };
         specific.sort_by(order);
-        specific.dedup_by(|a, b| a.1.span == b.1.span && rule_of(a.0) == rule_of(b.0));
+        specific.dedup_by(|a, b| a.1.span == b.1.span && self.rule_of(a.0) == self.rule_of(b.0));
         generic.sort_by(order);
         generic.dedup_by(|a, b| a.1.span.start < b.1.span.end);
         let mut first = 0;
@@ -117,8 +127,12 @@ impl Secrets {
     }
 
     fn sighting(&self, index: usize, hit: Hit) -> Option<Sighting> {
-        let (rule, row) = (self.rules.get(index)?.clone(), TABLE.get(index)?);
+        let (rule, row) = (self.rules.get(index)?.clone(), self.rows.get(index)?);
         Some(Sighting { rule, category: Category::Secret, score: hit.score, span: hit.span, label: row.label })
+    }
+
+    fn rule_of(&self, index: usize) -> &'static str {
+        self.rows.get(index).map_or("", |row| row.rule)
     }
 
     fn rest_of(&self, text: &str, from: usize) -> Sighting {
@@ -127,10 +141,8 @@ impl Secrets {
     }
 }
 
-fn rule_of(index: usize) -> &'static str {
-    TABLE.get(index).map_or("", |row| row.rule)
-}
-
+#[cfg(test)]
+mod row_tests;
 #[cfg(test)]
 #[path = "secrets/tests.rs"]
 mod tests;

@@ -1,7 +1,7 @@
 //! Numbers: cards, phones, social security numbers. A *run* is a stretch of groups of digits with separators between, as
 //! people write numbers; it is read once, and its groups are judged together.
 
-use super::{Hit, Kind, Words, not_after, said_before};
+use super::{Hit, Kind, Words, ids, not_after, places, said_before};
 
 /// Most groups of a run that are judged together; a longer run is judged in parts.
 const GROUPS: usize = 20;
@@ -21,7 +21,10 @@ static PHONE_WORDS: Words = Words::new(&[
     "sms",
     "handy",
     "rufnummer",
-    "portable",
+    "cellphone",
+    "homephone",
+    "workphone",
+    "numéro",
     "teléfono",
     "movil",
     "móvil",
@@ -33,32 +36,32 @@ static CARD_WORDS: Words = Words::new(&["card", "visa", "amex", "karte", "carte"
 
 /// One group of digits of a run.
 #[derive(Debug, Clone, Copy, Default)]
-struct Group {
-    start: usize,
-    end: usize,
+pub(super) struct Group {
+    pub(super) start: usize,
+    pub(super) end: usize,
     /// The separator before it: one byte, `(` or `)` where a bracket stands, 0 for none or for the first group.
-    separator: u8,
+    pub(super) separator: u8,
 }
 
 impl Group {
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.end.saturating_sub(self.start)
     }
 }
 
 /// Groups of digits with the `+` or bracket that may stand before them.
-struct Run {
+pub(super) struct Run {
     groups: [Group; GROUPS],
     count: usize,
-    plus: bool,
+    pub(super) plus: bool,
     /// Whether it begins on its own and not after other groups.
-    fresh: bool,
+    pub(super) fresh: bool,
     start: usize,
     end: usize,
 }
 
 impl Run {
-    fn groups(&self) -> &[Group] {
+    pub(super) fn groups(&self) -> &[Group] {
         self.groups.get(..self.count).unwrap_or(&[])
     }
 }
@@ -80,7 +83,12 @@ pub(super) fn number(bytes: &[u8], at: usize, done: usize) -> (Option<Hit>, usiz
     if stuck {
         return (None, whole_end);
     }
-    let hit = card(bytes, &run).or_else(|| social_security(bytes, &run)).or_else(|| phone(bytes, &run));
+    let hit = card(bytes, &run)
+        .or_else(|| social_security(bytes, &run))
+        .or_else(|| ids::national_id(bytes, &run))
+        .or_else(|| places::date_of_birth(bytes, &run))
+        .or_else(|| places::postal_address(bytes, &run))
+        .or_else(|| phone(bytes, &run));
     // Without a hit the next group may begin something; the work stays bounded by `GROUPS` per group.
     (hit, whole_end)
 }
@@ -145,7 +153,7 @@ fn separator_at(bytes: &[u8], at: usize) -> Option<(u8, usize)> {
     }
 }
 
-fn digits_of(bytes: &[u8], groups: &[Group]) -> impl DoubleEndedIterator<Item = u8> {
+pub(super) fn digits_of(bytes: &[u8], groups: &[Group]) -> impl DoubleEndedIterator<Item = u8> {
     groups
         .iter()
         .flat_map(|group| bytes.get(group.start..group.end).unwrap_or(b""))
@@ -153,7 +161,7 @@ fn digits_of(bytes: &[u8], groups: &[Group]) -> impl DoubleEndedIterator<Item = 
 }
 
 /// Whether a run goes on in letters or in decimals after `end`, so that it is no number of its own.
-fn goes_on(bytes: &[u8], end: usize) -> bool {
+pub(super) fn goes_on(bytes: &[u8], end: usize) -> bool {
     match bytes.get(end) {
         Some(b'.' | b',') => bytes.get(end.saturating_add(1)).is_some_and(u8::is_ascii_digit),
         Some(b'-') => bytes.get(end.saturating_add(1)).is_some_and(u8::is_ascii_alphanumeric),
@@ -163,7 +171,7 @@ fn goes_on(bytes: &[u8], end: usize) -> bool {
 }
 
 /// Whether the first group of a run belongs to something before it: decimals, parts of a UUID, a longer number.
-fn continues(bytes: &[u8], start: usize) -> bool {
+pub(super) fn continues(bytes: &[u8], start: usize) -> bool {
     match bytes.get(..start) {
         Some([.., before, b'.' | b',' | b'-']) => before.is_ascii_alphanumeric(),
         _ => false,
@@ -289,7 +297,8 @@ fn phone(bytes: &[u8], run: &Run) -> Option<Hit> {
     if continues(bytes, first.start) && !run.plus {
         return None;
     }
-    let told = || run.fresh && said_before(bytes, run.start, CONTEXT, &PHONE_WORDS);
+    let before = || bytes.get(run.start.saturating_sub(CONTEXT)..run.start).unwrap_or(b"");
+    let told = || run.fresh && PHONE_WORDS.begin_in(before());
     let (count, score) = match run.plus {
         true => (groups_of(groups, 8)?, 0.9),
         false => match (national(bytes, groups), announced(groups)) {

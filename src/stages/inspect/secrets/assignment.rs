@@ -3,6 +3,7 @@
 
 use super::Hit;
 use super::shapes::{contains_ignoring_case, entropy, is_placeholder, slice};
+use super::table::is_uuid;
 use std::ops::Range;
 
 /// What the name promises.
@@ -109,14 +110,6 @@ fn plausible(value: &[u8], kind: Kind) -> bool {
         && !is_reference(value)
         && !is_placeholder(value)
         && entropy(value) >= min_entropy
-}
-
-fn is_uuid(value: &[u8]) -> bool {
-    value.len() == 36
-        && value.iter().enumerate().all(|(index, byte)| match index {
-            8 | 13 | 18 | 23 => *byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        })
 }
 
 /// A path, a URL, a variable or an expression: names a secret's place.

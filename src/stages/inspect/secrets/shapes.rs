@@ -8,6 +8,12 @@ use std::ops::Range;
 pub(super) enum Alphabet {
     /// `0-9a-f`
     LowerHex,
+    /// `0-9a-fA-F`
+    Hex,
+    /// `0-9`
+    Digits,
+    /// `0-9a-z`
+    Lower,
     /// `0-9A-Za-z`
     Alnum,
     /// `0-9A-Z`
@@ -24,12 +30,17 @@ pub(super) enum Alphabet {
     Percent,
     /// `0-9A-Za-z_/-`: parts of a URL path
     Path,
+    /// `0-9A-Za-z_/@-`: the same with the `@` of a tenant
+    Webhook,
 }
 
 impl Alphabet {
     pub(super) fn has(self, byte: u8) -> bool {
         match self {
             Self::LowerHex => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+            Self::Hex => byte.is_ascii_hexdigit(),
+            Self::Digits => byte.is_ascii_digit(),
+            Self::Lower => matches!(byte, b'0'..=b'9' | b'a'..=b'z'),
             Self::Alnum => byte.is_ascii_alphanumeric(),
             Self::Upper => matches!(byte, b'0'..=b'9' | b'A'..=b'Z'),
             Self::Word => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'),
@@ -37,7 +48,30 @@ impl Alphabet {
             Self::Base64 => byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='),
             Self::Base64Body => byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'),
             Self::Percent => byte.is_ascii_alphanumeric() || byte == b'%',
+            Self::Webhook => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'/' | b'@'),
             Self::Path => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'/'),
+        }
+    }
+}
+
+impl Alphabet {
+    /// The set in words, for the operators' table.
+    #[cfg(test)]
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::LowerHex => "0-9a-f",
+            Self::Hex => "0-9a-fA-F",
+            Self::Digits => "0-9",
+            Self::Lower => "0-9a-z",
+            Self::Alnum => "0-9A-Za-z",
+            Self::Upper => "0-9A-Z",
+            Self::Word => "0-9A-Za-z_-",
+            Self::Dotted => "0-9A-Za-z_.-",
+            Self::Base64 => "0-9A-Za-z+/=",
+            Self::Base64Body => "0-9A-Za-z+/",
+            Self::Percent => "0-9A-Za-z%",
+            Self::Webhook => "0-9A-Za-z_/@-",
+            Self::Path => "0-9A-Za-z_/-",
         }
     }
 }

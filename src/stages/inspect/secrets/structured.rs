@@ -1,11 +1,8 @@
 //! Credentials with an inner structure: parts, checksums, JSON, PEM, URLs, HTTP authorization values.
 
 use super::Hit;
-use super::shapes::{
-    Alphabet, contains_ignoring_case, github_checksum_fits, is_placeholder, looks_random, may_begin, may_end, run,
-    slice,
-};
-use super::table::near;
+use super::shapes::{Alphabet, contains_ignoring_case, is_placeholder, looks_random, may_begin, may_end, run, slice};
+use super::table::{near, told};
 use base64::Engine as _;
 use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -29,8 +26,13 @@ fn hit(span: Range<usize>, score: f32) -> Option<Hit> {
     Some(Hit { span, score })
 }
 
-fn is(text: &str, at: &Range<usize>, literal: &str) -> bool {
+pub(super) fn is(text: &str, at: &Range<usize>, literal: &str) -> bool {
     text.get(at.clone()) == Some(literal)
+}
+
+/// Base64, padded or not.
+pub(super) fn decode_base64(value: &[u8]) -> Option<Vec<u8>> {
+    BASE64.decode(value).ok()
 }
 
 /// OpenAI's `sk-…`, with or without a kind (`proj`, `svcacct`, `admin`), and the many services that copied the form.
@@ -45,6 +47,9 @@ pub(super) fn openai(text: &str, at: Range<usize>) -> Option<Hit> {
     if value.starts_with(b"ant-") || value.starts_with(b"or-") || is_placeholder(value) {
         return None;
     }
+    if value.starts_with(b"lf-") {
+        return None;
+    }
     let kinds: [&[u8]; 4] = [b"proj-", b"svcacct-", b"admin-", b"None-"];
     if kinds.iter().any(|kind| value.starts_with(kind)) {
         return if value.len() >= 24 { hit(span, 0.99) } else { None };
@@ -57,23 +62,6 @@ pub(super) fn openai(text: &str, at: Range<usize>) -> Option<Hit> {
     }
 }
 
-/// GitHub's classic tokens: sure with the checksum; without it still likely enough to be cut.
-pub(super) fn github(text: &str, at: Range<usize>) -> Option<Hit> {
-    let bytes = text.as_bytes();
-    let literal = slice(bytes, at.clone());
-    if !literal.iter().all(|byte| byte.is_ascii_lowercase() || *byte == b'_') || !may_begin(bytes, at.start) {
-        return None;
-    }
-    let tail = run(bytes, at.end, Alphabet::Alnum, 256);
-    let value = slice(bytes, tail.clone());
-    let span = at.start..tail.end;
-    match value.len() {
-        36 if github_checksum_fits(value) => hit(span, 0.99),
-        36..=255 if looks_random(value) => hit(span, 0.7),
-        _ => None,
-    }
-}
-
 /// AWS's secret access key: forty characters of base64 shortly after a word that announces it.
 pub(super) fn aws_secret(text: &str, at: Range<usize>) -> Option<Hit> {
     let bytes = text.as_bytes();
@@ -81,10 +69,10 @@ pub(super) fn aws_secret(text: &str, at: Range<usize>) -> Option<Hit> {
     mixes_cases(slice(bytes, span.clone())).then_some(Hit { span, score: 0.9 })
 }
 
-/// Forty characters of both cases and digits shortly after the name of the service.
+/// Forty characters of both cases and digits shortly after the name of the service and a word such as `key`.
 pub(super) fn mixed_40(text: &str, at: Range<usize>) -> Option<Hit> {
     let bytes = text.as_bytes();
-    let span = near(bytes, at.end, Alphabet::Word, 40, 40)?;
+    let span = told(bytes, &at, Alphabet::Word, 40, 40)?;
     mixes_cases(slice(bytes, span.clone())).then_some(Hit { span, score: 0.7 })
 }
 
@@ -272,4 +260,28 @@ pub(super) fn basic(text: &str, at: Range<usize>) -> Option<Hit> {
     let decoded = std::str::from_utf8(&decoded).ok()?;
     let fits = span.len() >= 8 && may_end(bytes, span.end) && decoded.contains(':');
     (fits && !decoded.chars().any(char::is_control)).then_some(Hit { span, score: 0.9 })
+}
+
+/// Base64 of a PEM private key.
+pub(super) fn encoded_private_key(text: &str, at: Range<usize>) -> Option<Hit> {
+    let bytes = text.as_bytes();
+    if !is(text, &at, "LS0tLS1CRUdJ") || !may_begin(bytes, at.start) {
+        return None;
+    }
+    let span = run(bytes, at.start, Alphabet::Base64, usize::MAX);
+    let head = slice(bytes, span.start..span.end.min(span.start.saturating_add(64)));
+    let head = BASE64.decode(head.get(..head.len() / 4 * 4)?).ok()?;
+    contains_ignoring_case(&head, b"PRIVATE KEY").then_some(Hit { span, score: 0.98 })
+}
+
+/// The password of a line of `.netrc`.
+pub(super) fn netrc(text: &str, at: Range<usize>) -> Option<Hit> {
+    let bytes = text.as_bytes();
+    let window = slice(bytes, at.end..at.end.saturating_add(300).min(bytes.len()));
+    memmem::find(window, b"login ").filter(|login| *login < 128)?;
+    let start = memmem::find(window, b"password ")?.saturating_add(9);
+    let len = window.get(start..)?.iter().take_while(|byte| !byte.is_ascii_whitespace()).count();
+    let span = at.end.saturating_add(start)..at.end.saturating_add(start).saturating_add(len);
+    let value = slice(bytes, span.clone());
+    (len >= 4 && !is_stand_in_password(value)).then_some(Hit { span, score: 0.9 })
 }

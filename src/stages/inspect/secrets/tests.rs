@@ -3,6 +3,7 @@
 
 use super::super::cpu_time::cpu_time_of;
 use super::*;
+use base64::Engine as _;
 use proptest::prelude::*;
 
 fn scan(text: &str) -> Vec<Sighting> {
@@ -20,12 +21,12 @@ fn secrets() -> &'static Secrets {
     SECRETS.get_or_init(Secrets::compile)
 }
 
-fn seen(text: &str) -> Vec<(String, String)> {
+pub(super) fn seen(text: &str) -> Vec<(String, String)> {
     scan(text).iter().map(|found| (found.rule.as_str().to_owned(), text[found.span.clone()].to_owned())).collect()
 }
 
 /// Characters that look random, the same for each call.
-fn noise(alphabet: &str, len: usize) -> String {
+pub(super) fn noise(alphabet: &str, len: usize) -> String {
     let letters: Vec<char> = alphabet.chars().collect();
     let mut state = 0x2545_F491_4F6C_DD1Du64;
     let mut next = || {
@@ -42,7 +43,7 @@ const HEX: &str = "0123456789abcdef";
 const UPPER: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 /// A token of GitHub's classic form with a checksum that fits.
-fn github_token(prefix: &str) -> String {
+pub(super) fn github_token(prefix: &str) -> String {
     let random = noise(ALNUM, 30);
     let digits: Vec<char> = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".chars().collect();
     let mut rest = crc_of(random.as_bytes());
@@ -109,7 +110,39 @@ fn samples() -> Vec<(&'static str, String)> {
         ("secret.azure.client-secret", format!("aB38Q~{}", alnum(34))),
         ("secret.azure.api-key", format!("{}JQQJ99{}", alnum(52), alnum(26))),
         ("secret.jwt", jwt()),
+        ("secret.openai.api-key", format!("sk-admin-{}", alnum(60))),
+        ("secret.anthropic.api-key", format!("sk-ant-admin01-{}AA", alnum(91))),
+        ("secret.anthropic.api-key", format!("sk-ant-oat01-{}AA", alnum(91))),
+        ("secret.terraform.token", format!("{}.atlasv1.{}", alnum(14), alnum(67))),
+        ("secret.mailchimp.api-key", format!("{}-us12", hex(32))),
+        ("secret.azure.storage-key", format!("{}+ASt{}==", alnum(76), alnum(6))),
+        ("secret.azure.devops-token", format!("{}AZDO{}", alnum(76), alnum(4))),
+        ("secret.azure.cosmos-key", format!("{}ACDb{}==", alnum(76), alnum(6))),
+        ("secret.azure.search-key", format!("{}AzSe{}", alnum(42), alnum(6))),
+        ("secret.azure.function-key", format!("{}AzFu{}==", alnum(44), alnum(6))),
+        ("secret.azure.registry-key", format!("{}+ACR{}", alnum(42), alnum(6))),
+        ("secret.onepassword.secret-key", format!("A3-{}-{}-ABC12-D3EFG-HJ4KL", noise(UPPER, 6), noise(UPPER, 11))),
+        ("secret.atlassian.api-token", format!("ATATT3{}=0A1B2C3D", alnum(180))),
+        ("secret.atlassian.access-token", format!("ATCTT3{}=0A1B2C3D", alnum(180))),
+        ("secret.octopus.api-key", format!("API-{}", noise(UPPER, 26))),
+        ("secret.notion.token", format!("secret_{}", alnum(43))),
+        ("secret.twitter.bearer", format!("AAAAAAAAAAAAAAAAAAAAA{}%3D{}", alnum(30), alnum(50))),
+        ("secret.braintree.token", format!("access_token$production${}${}", noise("abc0123456789xyz", 16), hex(32))),
+        ("secret.newrelic.license-key", format!("{}FFFFNRAL", hex(32))),
+        ("secret.sentry.org-token", format!("sntrys_eyJ{}_{}", alnum(90), alnum(43))),
+        ("secret.grafana.api-key", grafana()),
+        ("secret.private-key", kubeconfig_key()),
     ]
+}
+
+fn grafana() -> String {
+    base64::engine::general_purpose::STANDARD
+        .encode(format!("{{\"k\":\"{}\",\"n\":\"ci\",\"id\":1}}", noise(ALNUM, 32)))
+}
+
+fn kubeconfig_key() -> String {
+    let block = format!("-----BEGIN RSA PRIVATE KEY-----\n{}\n-----END RSA PRIVATE KEY-----\n", noise(ALNUM, 64));
+    base64::engine::general_purpose::STANDARD.encode(block)
 }
 
 fn jwt() -> String {
@@ -150,6 +183,12 @@ fn credential_is_found_by_the_words_before_it() {
     let base64 = format!("{}/{}", noise(ALNUM, 20), noise(ALNUM, 19));
     let hex = noise(HEX, 32);
     let account = format!("{}==", noise(ALNUM, 86));
+    let (mixed, okta, vault) = (noise(ALNUM, 40), format!("00{}", noise(ALNUM, 40)), format!("s.{}", noise(ALNUM, 24)));
+    let asana = format!("1/1200000000000000:{hex}");
+    let mailgun = format!("{hex}-{}-{}", noise(HEX, 8), noise(HEX, 8));
+    let adyen = format!("AQE{}", noise(ALNUM, 100));
+    let discord = format!("{}.{}.{}", noise(ALNUM, 26), noise(ALNUM, 6), noise(ALNUM, 38));
+    let netrc = "hunter2x".to_owned();
     for (rule, text, value) in [
         ("secret.aws.secret-access-key", format!("aws_secret_access_key = {base64}"), &base64),
         ("secret.aws.secret-access-key", format!("{{\"SecretAccessKey\": \"{base64}\"}}"), &base64),
@@ -157,6 +196,17 @@ fn credential_is_found_by_the_words_before_it() {
         ("secret.aws.secret-access-key", format!("aws_secret_access_key={base64}"), &base64),
         ("secret.twilio.auth-token", format!("Twilio auth: {hex}"), &hex),
         ("secret.mistral.api-key", format!("MISTRAL_API_KEY={hex}"), &hex),
+        ("secret.cohere.api-key", format!("CO_API_KEY for cohere, key {mixed}"), &mixed),
+        ("secret.cloudflare.token", format!("CLOUDFLARE_API_TOKEN={mixed}"), &mixed),
+        ("secret.okta.token", format!("Authorization: SSWS {okta}"), &okta),
+        ("secret.okta.token", format!("OKTA_API_TOKEN={okta}"), &okta),
+        ("secret.vault.token", format!("VAULT_TOKEN={vault}"), &vault),
+        ("secret.asana.token", format!("asana token: {asana}"), &asana),
+        ("secret.mailgun.api-key", format!("MAILGUN={mailgun}"), &mailgun),
+        ("secret.adyen.api-key", format!("ADYEN_API_KEY={adyen}"), &adyen),
+        ("secret.discord.token", format!("DISCORD_TOKEN={discord}"), &discord),
+        ("secret.netrc.password", "machine h.example login bob password hunter2x".to_owned(), &netrc),
+        ("secret.npm.auth-token", format!("//registry.example/:_authToken={mixed}"), &mixed),
         ("secret.azure.storage-key", format!("AccountName=x;AccountKey={account};E"), &account),
     ] {
         assert!(seen(&text).contains(&(rule.to_owned(), value.clone())), "{text}: {:?}", seen(&text));
@@ -260,7 +310,7 @@ fn flood_of_secrets_becomes_one_sighting_to_the_end() {
 
 #[test]
 fn repeated_literals_cost_linear_time() {
-    for row in TABLE {
+    for row in table::rows() {
         for filler in ["", "="] {
             let unit = format!("{}{filler}", row.literal);
             let text = unit.repeat(12_000 / unit.len());
@@ -276,7 +326,7 @@ proptest! {
     fn no_text_makes_it_panic_and_spans_fit(
         parts in prop::collection::vec(prop_oneof![
             ".{0,6}",
-            (0..TABLE.len()).prop_map(|index| TABLE[index].literal.to_owned()),
+            (0..table::rows().count()).prop_map(|index| table::rows().nth(index).expect("a row").literal.to_owned()),
             "[a-zA-Z0-9]{10,50}",
             "[=: \"'\\\\.@/-]{1,3}",
         ], 0..12)
