@@ -3,6 +3,7 @@
 use super::budget::{Spent, TimeBudget};
 use super::context::{REPORTED_DISCOUNT, is_reported};
 use super::encodings::{Work, decoded};
+use super::examples;
 use super::sighting::Sighting;
 use super::signatures::{CompileError, Hints, Look, Signatures};
 use super::spelling;
@@ -47,7 +48,9 @@ pub(super) enum Decoding {
 
 impl Injection {
     pub fn compile(packs: &[Pack]) -> Result<Self, CompileError> {
-        Ok(Self { signatures: Signatures::compile(packs)?, structure: Structure::new() })
+        let guards = Self { signatures: Signatures::compile(packs)?, structure: Structure::new() };
+        examples::check(packs, &guards)?;
+        Ok(guards)
     }
 
     /// Looks at one text of one origin and adds what it sees to `seen`.

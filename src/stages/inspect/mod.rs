@@ -7,6 +7,7 @@
 //! | `injection` | signatures and structure over all views of one text |
 //! | `views`, `characters`, `spelling`, `encodings` | the views of a text and the way back to its bytes |
 //! | `signatures`, `rewrite`, `needs`, `bank`, `words`, `context` | compiled packs; what a pattern means; the words it needs; quotation |
+//! | `examples` | the examples of packs, tried at every load |
 //! | `structure` | characters that are there to hide something |
 //! | `joined` | text split over the segments of one message |
 //! | `arguments` | tools by name, and the strings in their arguments |
@@ -23,6 +24,7 @@ mod context;
 mod cpu_time;
 mod encodings;
 mod engine;
+mod examples;
 mod findings;
 mod injection;
 mod joined;

@@ -2,72 +2,17 @@
 
 use super::budget::tests::unhurried;
 use super::injection::{Injection, Seen};
-use crate::config::settings::{Pack, Signature, SignatureView};
-use crate::model::{Origin, RuleId};
-use serde::Deserialize;
+use crate::config::load;
+use crate::config::settings::Pack;
+use crate::model::Origin;
+use std::path::Path;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PackFile {
-    pack: String,
-    signatures: Vec<SignatureFile>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SignatureFile {
-    id: String,
-    family: String,
-    why: String,
-    languages: Vec<String>,
-    score: f32,
-    patterns: Vec<String>,
-    #[serde(default)]
-    view: Option<String>,
-    #[serde(default)]
-    origins: Vec<String>,
-    references: Vec<String>,
-    examples: Examples,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Examples {
-    r#match: Vec<String>,
-    no_match: Vec<String>,
-}
-
-/// The packs that the project ships.
+/// The packs that the project ships, read as an operator's are.
 pub(super) fn shipped() -> Vec<Pack> {
-    [
-        include_str!("../../../policies/injection-core.yaml"),
-        include_str!("../../../policies/injection-multilingual.yaml"),
-    ]
-    .map(|yaml| {
-        let file: PackFile = serde_saphyr::from_str(yaml).unwrap();
-        Pack { name: file.pack, signatures: file.signatures.into_iter().map(signature).collect() }
-    })
-    .into()
-}
-
-fn signature(file: SignatureFile) -> Signature {
-    let origin = |name: &String| *Origin::ALL.iter().find(|origin| origin.name() == name).unwrap();
-    Signature {
-        id: RuleId::new(file.id),
-        family: file.family,
-        why: file.why,
-        languages: file.languages,
-        score: file.score,
-        patterns: file.patterns,
-        view: match file.view.as_deref() {
-            None | Some("normalised") => SignatureView::Normalised,
-            Some("raw") => SignatureView::Raw,
-            Some(other) => panic!("no such view: {other}"),
-        },
-        origins: file.origins.iter().map(origin).collect(),
-        references: file.references,
-        examples_match: file.examples.r#match,
-        examples_no_match: file.examples.no_match,
+    let gateway = Path::new(env!("CARGO_MANIFEST_DIR")).join("gateway.yaml");
+    match load(&gateway, &|_| None) {
+        Ok(loaded) => loaded.packs,
+        Err(faults) => panic!("{}", faults.summary()),
     }
 }
 
@@ -90,12 +35,12 @@ fn every_example_matches_its_signature_and_every_near_miss_nothing() {
         let origin = signature.origins.first().copied().unwrap_or(Origin::User);
         assert!(signature.id.as_str().starts_with(&format!("injection.{}.", signature.family)), "{:?}", signature.id);
         assert!(!signature.examples_match.is_empty() && !signature.examples_no_match.is_empty(), "{:?}", signature.id);
-        for text in &signature.examples_match {
+        for text in signature.examples_match.iter().map(|example| &example.text) {
             if !look(&guards, text, origin).iter().any(|seen| seen.sighting.rule == signature.id) {
                 faults.push(format!("{}: does not match {text:?}", signature.id));
             }
         }
-        for text in &signature.examples_no_match {
+        for text in signature.examples_no_match.iter().map(|example| &example.text) {
             for seen in look(&guards, text, origin).iter().filter(|seen| seen.sighting.score >= 0.7) {
                 faults.push(format!("{}: {} matches {text:?}", signature.id, seen.sighting.rule));
             }

@@ -56,6 +56,12 @@ pub enum CompileError {
         /// What the compiler says.
         source: aho_corasick::BuildError,
     },
+    /// Examples that their signatures do not see, or near misses that they do.
+    #[error("{}", faults.join("\n"))]
+    Examples {
+        /// `file:line:column: what is wrong`, one each.
+        faults: Vec<String>,
+    },
     /// The random key of the cache could not be made.
     #[error("no randomness for the cache key")]
     Randomness,
@@ -296,6 +302,7 @@ fn hints() -> [Source<Owner>; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::settings::Severity;
     use crate::stages::inspect::budget::tests::unhurried;
 
     fn signature(id: &str, patterns: &[&str]) -> Signature {
@@ -305,6 +312,7 @@ mod tests {
             why: String::new(),
             languages: Vec::new(),
             score: 0.9,
+            severity: Severity::High,
             patterns: patterns.iter().map(|&pattern| pattern.to_owned()).collect(),
             view: SignatureView::Normalised,
             origins: Vec::new(),
