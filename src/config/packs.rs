@@ -15,6 +15,9 @@ const MAX_COMPILED_BYTES: usize = 2 << 20;
 /// Longest pattern as written, in bytes.
 const MAX_PATTERN_BYTES: usize = 4_096;
 
+const VIEWS: [(&str, SignatureView); 3] =
+    [("raw", SignatureView::Raw), ("normalised", SignatureView::Normalised), ("hidden", SignatureView::Hidden)];
+
 /// Examples in one list of a signature; they are scanned at every load.
 const MAX_EXAMPLES: usize = 100;
 
@@ -62,9 +65,7 @@ fn read_signature(r: &mut Reader<'_>, node: &Node, ids: &mut Vec<(RuleId, Place)
     let severity = f
         .need(r, "severity")
         .and_then(|n| r.word(n, "`severity`", &Severity::ALL.map(|severity| (severity.name(), severity))));
-    let view = f.or("view", SignatureView::Normalised, |n, what| {
-        r.word(n, what, &[("raw", SignatureView::Raw), ("normalised", SignatureView::Normalised)])
-    });
+    let view = f.or("view", SignatureView::Normalised, |n, what| r.word(n, what, &VIEWS));
     let patterns = f.need(r, "patterns").map(|n| read_patterns(r, n));
     let origins = f.or("origins", Vec::new(), |n, what| match &n.value {
         // Packs are maintained as a table with the same keys throughout; in them an empty list says "all".

@@ -403,4 +403,6 @@ pub enum SignatureView {
     Raw,
     /// NFKC, lower case, invisible characters removed, white space folded to single spaces, common confusables mapped.
     Normalised,
+    /// Only what a page does not show (comments, elements without size or ink, attributes, …), normalised.
+    Hidden,
 }

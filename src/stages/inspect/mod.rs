@@ -8,7 +8,7 @@
 //! | `views`, `characters`, `spelling`, `encodings` | the views of a text and the way back to its bytes |
 //! | `signatures`, `rewrite`, `needs`, `bank`, `words`, `context` | compiled packs; what a pattern means; the words it needs; quotation |
 //! | `examples` | the examples of packs, tried at every load |
-//! | `structure` | characters that are there to hide something |
+//! | `structure/` | what is there to hide something: characters nobody sees, text that a page does not show |
 //! | `joined` | text split over the segments of one message |
 //! | `arguments` | tools by name, and the strings in their arguments |
 //! | `cache`, `windows`, `budget` | what keeps the work bounded |

@@ -4,9 +4,9 @@
 //! It also reads what tags and selectors spell, so that signatures can look at it. Sources: Unicode 15 §23.9 (tags),
 //! UTR #36 §2 (bidi), CVE-2021-42574.
 
-use super::sighting::Sighting;
-use super::views::{View, ViewKind, Way};
 use crate::model::{Category, RuleId};
+use crate::stages::inspect::sighting::Sighting;
+use crate::stages::inspect::views::{View, ViewKind, Way};
 use std::ops::Range;
 
 /// Tag characters in a row that are no flag's.
@@ -37,14 +37,14 @@ fn kind_of(c: char) -> Kind {
 
 /// The rules on hidden characters.
 #[derive(Debug)]
-pub(super) struct Structure {
+pub(in crate::stages::inspect) struct Characters {
     tags: RuleId,
     selectors: RuleId,
     zero_width: RuleId,
     bidi: RuleId,
 }
 
-impl Structure {
+impl Characters {
     pub fn new() -> Self {
         Self {
             tags: RuleId::new("injection.hidden_characters.tags"),
@@ -134,7 +134,7 @@ mod tests {
 
     fn scan(text: &str) -> (Vec<String>, Vec<String>) {
         let mut rules = Vec::new();
-        let views = Structure::new().scan(text, &mut |sighting| {
+        let views = Characters::new().scan(text, &mut |sighting| {
             assert!(text.get(sighting.span).is_some());
             rules.push(sighting.rule.as_str().rsplit('.').next().unwrap().to_owned());
         });
