@@ -343,18 +343,57 @@ pub struct Signature {
     pub languages: Vec<String>,
     /// How sure a match is, 0.0 to 1.0.
     pub score: f32,
+    /// How bad it is when what it looks for gets through. Documentation for who reads a pack; policies decide by score.
+    pub severity: Severity,
     /// Regular expressions over the view named by `view`, joined by "or". Case-insensitive.
     pub patterns: Vec<String>,
     /// Which view they are matched on. Default: normalised.
     pub view: SignatureView,
     /// Origins it looks at; empty means all.
     pub origins: Vec<Origin>,
-    /// Standards that describe it (`OWASP-LLM01`, `CWE-77`, …).
+    /// Standards that describe it (`OWASP-LLM01`, `MITRE-ATLAS-AML.T0051`, `CWE-1427`); at least one.
     pub references: Vec<String>,
-    /// Texts that must match.
-    pub examples_match: Vec<String>,
-    /// Near misses that must not.
-    pub examples_no_match: Vec<String>,
+    /// Texts that must match; at least one. They are scanned at every load.
+    pub examples_match: Vec<Example>,
+    /// Near misses that must not, at the full score; at least one.
+    pub examples_no_match: Vec<Example>,
+}
+
+/// A text of a pack and where it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Example {
+    /// The text.
+    pub text: String,
+    /// `file:line:column`, for messages.
+    pub at: String,
+}
+
+/// How bad it is when what a signature looks for gets through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Severity {
+    /// A nuisance.
+    Low,
+    /// The model leaves its task.
+    Medium,
+    /// The model works for someone else.
+    High,
+    /// Data leaves or tools act for someone else.
+    Critical,
+}
+
+impl Severity {
+    /// All, from the least.
+    pub const ALL: [Self; 4] = [Self::Low, Self::Medium, Self::High, Self::Critical];
+
+    /// The name used in YAML.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
 }
 
 /// The text that a signature's patterns see.
@@ -364,4 +403,6 @@ pub enum SignatureView {
     Raw,
     /// NFKC, lower case, invisible characters removed, white space folded to single spaces, common confusables mapped.
     Normalised,
+    /// Only what a page does not show (comments, elements without size or ink, attributes, …), normalised.
+    Hidden,
 }

@@ -3,10 +3,11 @@
 use super::budget::{Spent, TimeBudget};
 use super::context::{REPORTED_DISCOUNT, is_reported};
 use super::encodings::{Work, decoded};
+use super::examples;
 use super::sighting::Sighting;
 use super::signatures::{CompileError, Hints, Look, Signatures};
 use super::spelling;
-use super::structure::Structure;
+use super::structure::{Characters, hidden_text};
 use super::views::{Invisible, Via, View, ViewKind, is_plain, look_alike, normalise};
 use super::windows::windows;
 use crate::config::settings::Pack;
@@ -34,7 +35,7 @@ pub(super) struct Seen {
 #[derive(Debug)]
 pub(super) struct Injection {
     signatures: Signatures,
-    structure: Structure,
+    characters: Characters,
 }
 
 /// Whether everything encoded was decoded.
@@ -47,7 +48,9 @@ pub(super) enum Decoding {
 
 impl Injection {
     pub fn compile(packs: &[Pack]) -> Result<Self, CompileError> {
-        Ok(Self { signatures: Signatures::compile(packs)?, structure: Structure::new() })
+        let guards = Self { signatures: Signatures::compile(packs)?, characters: Characters::new() };
+        examples::check(packs, &guards)?;
+        Ok(guards)
     }
 
     /// Looks at one text of one origin and adds what it sees to `seen`.
@@ -136,15 +139,31 @@ impl Scan<'_, '_> {
                 self.budget.check()?;
                 self.derived(&view, via.then(kind), |scan, text, via| scan.text(text, via, depth.saturating_add(1)))?;
             }
+            if let Some(view) = hidden_text(text) {
+                self.budget.check()?;
+                self.derived(&view, via.then(ViewKind::Hidden), |scan, text, via| {
+                    scan.hidden(text, via)?;
+                    scan.text(text, via, depth.saturating_add(1))
+                })?;
+            }
         }
         Ok(())
+    }
+
+    /// What only signatures of hidden text look at.
+    fn hidden(&mut self, text: &str, via: Via) -> Result<(), Spent> {
+        if is_plain(text) {
+            return self.patterns(text, Look::Hidden, via).map(|_| ());
+        }
+        let (view, _) = normalise(text, Invisible::Dropped);
+        self.derived(&view, via, |scan, text, via| scan.patterns(text, Look::Hidden, via).map(|_| ()))
     }
 
     /// Text that is not plain ASCII: as written, normalised, and with what hidden characters spell.
     fn unusual(&mut self, text: &str, via: Via, depth: u8) -> Result<(), Spent> {
         self.patterns(text, Look::Raw, via)?;
         let seen = &mut *self.seen;
-        let hidden = self.guards.structure.scan(text, &mut |sighting| seen.push(Seen { sighting, via }));
+        let hidden = self.guards.characters.scan(text, &mut |sighting| seen.push(Seen { sighting, via }));
         if depth < DEPTH {
             for (kind, view) in hidden {
                 self.budget.check()?;
@@ -211,11 +230,13 @@ impl Scan<'_, '_> {
     }
 
     fn patterns(&mut self, text: &str, look: Look, via: Via) -> Result<Hints, Spent> {
-        let seen = &mut *self.seen;
-        self.guards.signatures.scan(text, look, self.origin, self.budget, &mut |rule, span| {
-            let score = if via.is_encoded() {
+        let (seen, origin) = (&mut *self.seen, self.origin);
+        self.guards.signatures.scan(text, look, origin, self.budget, &mut |rule, span| {
+            let score = if look == Look::Hidden {
+                rule.score
+            } else if via.is_encoded() {
                 surcharged(rule.score)
-            } else if !rule.structural && is_reported(text, &span) {
+            } else if !rule.structural && is_reported(text, &span, origin) {
                 (rule.score - REPORTED_DISCOUNT).max(0.0)
             } else {
                 rule.score

@@ -7,7 +7,8 @@
 //! | `injection` | signatures and structure over all views of one text |
 //! | `views`, `characters`, `spelling`, `encodings` | the views of a text and the way back to its bytes |
 //! | `signatures`, `rewrite`, `needs`, `bank`, `words`, `context` | compiled packs; what a pattern means; the words it needs; quotation |
-//! | `structure` | characters that are there to hide something |
+//! | `examples` | the examples of packs, tried at every load |
+//! | `structure/` | what is there to hide something: characters nobody sees, text that a page does not show |
 //! | `joined` | text split over the segments of one message |
 //! | `arguments` | tools by name, and the strings in their arguments |
 //! | `cache`, `windows`, `budget` | what keeps the work bounded |
@@ -23,6 +24,7 @@ mod context;
 mod cpu_time;
 mod encodings;
 mod engine;
+mod examples;
 mod findings;
 mod injection;
 mod joined;

@@ -23,9 +23,10 @@ pub(super) enum ViewKind {
     Escapes,
     Rot13,
     Reversed,
+    Hidden,
 }
 
-const KINDS: usize = 13;
+const KINDS: usize = 14;
 const NAMES: [&str; KINDS] = [
     "normalised",
     "look_alike",
@@ -40,6 +41,7 @@ const NAMES: [&str; KINDS] = [
     "escapes",
     "rot13",
     "reversed",
+    "hidden",
 ];
 
 /// Every pair of names, so that a finding can hold its way as a `'static` slice.
