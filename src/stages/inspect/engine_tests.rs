@@ -2,10 +2,10 @@ use super::super::budget::tests::{too_late, unhurried};
 use super::super::pack_tests::shipped;
 use super::super::stream::StreamInspector;
 use super::*;
-use crate::model::{Endpoint, OffsetMap};
+use crate::model::{Channel, Endpoint, OffsetMap, Untrusted};
 use crate::stages::accept::Head;
 use crate::stages::admit::Admitted;
-use crate::stages::decode::{AnswerFacts, DecodedForm, RequestFacts, StreamMarker};
+use crate::stages::decode::{AnswerFacts, DecodedForm, RequestFacts, StreamMarker, ToolCall};
 use std::sync::{Arc, LazyLock};
 
 static INSPECTOR: LazyLock<Arc<Inspector>> = LazyLock::new(|| Arc::new(Inspector::compile(&shipped(), &[]).unwrap()));

@@ -9,7 +9,7 @@
 //! | `signatures`, `rewrite`, `needs`, `bank`, `words`, `context` | compiled packs; what a pattern means; the words it needs; quotation |
 //! | `structure` | characters that are there to hide something |
 //! | `joined` | text split over the segments of one message |
-//! | `arguments` | tools by name, and the strings in their arguments |
+//! | `tools`, `arguments` | tools by name, and the strings in their arguments |
 //! | `cache`, `windows`, `budget` | what keeps the work bounded |
 //! | `secrets`, `own_keys`, `pii`, `sinks`, `log` | credentials (also the gateway's own), personal data, dangerous parameters; text for records |
 
@@ -40,6 +40,7 @@ mod sinks;
 mod spelling;
 mod stream;
 mod structure;
+mod tools;
 mod views;
 mod windows;
 mod words;
