@@ -5,7 +5,7 @@ use super::*;
 use crate::model::{Channel, Endpoint, OffsetMap, Untrusted};
 use crate::stages::accept::Head;
 use crate::stages::admit::Admitted;
-use crate::stages::decode::{AnswerFacts, DecodedForm, RequestFacts, StreamMarker, ToolCall};
+use crate::stages::decode::{AnswerFacts, CallForm, DecodedForm, RequestFacts, StreamMarker, ToolCall};
 use std::sync::{Arc, LazyLock};
 
 static INSPECTOR: LazyLock<Arc<Inspector>> = LazyLock::new(|| Arc::new(Inspector::compile(&shipped(), &[]).unwrap()));
@@ -55,7 +55,7 @@ fn answer(texts: &[(Origin, u32, &str)]) -> Examined {
 }
 
 fn call(name: &str, arguments: Vec<usize>) -> ToolCall {
-    ToolCall { name: Untrusted::new(name.to_owned()), arguments }
+    ToolCall { name: Untrusted::new(name.to_owned()), arguments, form: CallForm::JsonText }
 }
 
 #[test]
