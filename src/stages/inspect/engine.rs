@@ -17,6 +17,7 @@ use super::secrets::Secrets;
 use super::sighting::Sighting;
 use super::signatures::CompileError;
 use super::sinks::scan_sinks;
+use super::tools::ToolGuard;
 use super::views::Via;
 use super::windows::windows;
 use crate::config::settings::{Pack, ToolPolicy, Upstream};
@@ -43,6 +44,7 @@ pub struct Inspector {
     own_keys: OwnKeys,
     pii: Pii,
     pub(super) tools: ToolRules,
+    pub(super) guard: ToolGuard,
     cache: Cache,
 }
 
@@ -58,6 +60,7 @@ impl Inspector {
             own_keys: OwnKeys::of(upstreams),
             pii: Pii::compile(),
             tools: ToolRules::new(),
+            guard: ToolGuard::new()?,
             cache: Cache::new()?,
         })
     }
@@ -67,10 +70,11 @@ impl Inspector {
         let facts = exchange.facts();
         let mut pass = Pass::new(self, Direction::Request, &facts.segments, exchange.body(), budget);
         pass.tool_names(&facts.declared_tools, &facts.tool_calls, tools);
+        let declared = pass.declarations(&exchange, tools);
         let outcome =
             pass.segments().and_then(|()| pass.tool_arguments(&facts.tool_calls, tools)).and_then(|()| pass.joined());
         let (list, report) = pass.finish(outcome);
-        Findings::new(exchange, list, report)
+        Findings::new(exchange, list, report).with_declared(declared)
     }
 
     /// Looks at every segment of an answer or of one event.
@@ -171,14 +175,14 @@ pub(super) struct Pass<'a, 'b> {
     pub(super) body: &'a str,
     pub(super) budget: &'a TimeBudget<'b>,
     pub(super) list: Vec<Finding>,
-    report: GuardReport,
+    pub(super) report: GuardReport,
     seen: Vec<Seen>,
     left_to_the_model: bool,
     cut: bool,
 }
 
 impl<'a, 'b> Pass<'a, 'b> {
-    fn new(
+    pub(super) fn new(
         inspector: &'a Inspector,
         direction: Direction,
         segments: &'a [Segment],
@@ -267,8 +271,15 @@ impl<'a, 'b> Pass<'a, 'b> {
         Ok(())
     }
 
+    /// What was found, as it is.
+    pub(super) fn into_parts(self) -> (Vec<Finding>, GuardReport) {
+        (self.list, self.report)
+    }
+
     fn finish(mut self, outcome: Result<(), Spent>) -> (Vec<Finding>, GuardReport) {
-        self.report.ran.push("tools");
+        if self.report.failed.is_empty() {
+            self.report.ran.push("tools");
+        }
         match outcome {
             Ok(()) => {
                 let only_model = self.direction == Direction::Response

@@ -1,16 +1,18 @@
-//! Parameters and tool arguments by the sink they may end in: a browser, an SQL statement, a shell, a file system, an HTTP client.
+//! Parameters and tool arguments by the sink they may end in: a browser, an SQL statement, a shell, a file system, an HTTP client,
+//! a template engine.
 //!
 //! Each sink has a small reader of its own grammar; a word alone never decides. Readers go over the text once, look ahead a
 //! bounded stretch and keep no copy of it. They see the text as written; other encodings of it are views, made elsewhere, though
 //! the encodings that the sink itself undoes (entities in HTML, percent signs in paths) are undone here.
 //!
 //! What must never happen here: calling a text safe. Silence means that nothing known was seen. References: CWE-79, CWE-89,
-//! CWE-78, CWE-22, CWE-918.
+//! CWE-78, CWE-22, CWE-918, CWE-1336.
 
 mod html;
 mod path;
 mod shell;
 mod sql;
+mod template;
 mod url;
 
 use super::Sighting;
@@ -50,7 +52,8 @@ impl Report<'_> {
     }
 }
 
-/// Reports what in a text is dangerous in the given sinks: `Xss`, `SqlInjection`, `CommandInjection`, `PathTraversal` and `Ssrf`.
+/// Reports what in a text is dangerous in the given sinks: `Xss`, `SqlInjection`, `CommandInjection`, `PathTraversal`, `Ssrf`
+/// and `TemplateInjection`.
 /// Other categories name no sink and are passed over.
 pub fn scan_sinks(text: &str, sinks: &[Category], out: &mut Vec<Sighting>) {
     for sink in sinks {
@@ -60,6 +63,7 @@ pub fn scan_sinks(text: &str, sinks: &[Category], out: &mut Vec<Sighting>) {
             Category::CommandInjection => ("COMMAND", shell::scan),
             Category::PathTraversal => ("PATH", path::scan),
             Category::Ssrf => ("URL", url::scan),
+            Category::TemplateInjection => ("TEMPLATE", template::scan),
             Category::Injection | Category::Secret | Category::Pii | Category::Tool => continue,
         };
         let first = out.len();

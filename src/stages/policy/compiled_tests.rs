@@ -52,7 +52,13 @@ fn settings(rules: Vec<Rule>) -> Policy {
         mode: Mode::Enforce,
         when_inspection_fails: FailureChoice::Block,
         rules,
-        tools: ToolPolicy { allow: None, deny: Vec::new(), max_chars_per_field: None, deny_arguments: Vec::new() },
+        tools: ToolPolicy {
+            allow: None,
+            deny: Vec::new(),
+            max_chars_per_field: None,
+            deny_arguments: Vec::new(),
+            ..ToolPolicy::default()
+        },
         media: MediaChoice::Allow,
     }
 }

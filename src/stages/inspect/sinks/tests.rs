@@ -59,8 +59,14 @@ const CALM: &[&str] = &[
     "{\"a\": [1, 2, 3], \"b\": \"c\"}",
 ];
 
-const SINKS: [Category; 5] =
-    [Category::Xss, Category::SqlInjection, Category::CommandInjection, Category::PathTraversal, Category::Ssrf];
+const SINKS: [Category; 6] = [
+    Category::Xss,
+    Category::SqlInjection,
+    Category::CommandInjection,
+    Category::PathTraversal,
+    Category::Ssrf,
+    Category::TemplateInjection,
+];
 
 #[test]
 fn everyday_text_is_calm_in_every_sink() {
@@ -419,6 +425,12 @@ fn repeated_signs_cost_linear_time_and_bounded_memory() {
         "\\u003c",
         "\"on",
         "http://a#@",
+        "{{",
+        "${",
+        "${{<%[%'\"",
+        "{{a",
+        "{{'a",
+        "{{7*7}}",
     ];
     for unit in units {
         for sink in SINKS {
