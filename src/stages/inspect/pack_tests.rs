@@ -42,6 +42,7 @@ pub(super) fn shipped() -> Vec<Pack> {
     [
         include_str!("../../../policies/injection-core.yaml"),
         include_str!("../../../policies/injection-multilingual.yaml"),
+        include_str!("../../../policies/injection-tools.yaml"),
     ]
     .map(|yaml| {
         let file: PackFile = serde_saphyr::from_str(yaml).unwrap();
