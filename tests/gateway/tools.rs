@@ -92,7 +92,7 @@ fn definition_that_changes_is_refused_for_its_client_only() {
     let again = Request::post(PATH).header("content-type", "application/json").bytes(reordered).key(CLIENT_KEY);
     assert_eq!(gateway.send(&again).status, 200, "another order of keys is no change");
     for _ in 0..2 {
-        refused_for(&send(CLIENT_KEY, &[changed.clone()]), "tool.definition-changed");
+        refused_for(&send(CLIENT_KEY, std::slice::from_ref(&changed)), "tool.definition-changed");
     }
     assert_eq!(mock.requests(), 2);
     assert_eq!(send(CLIENT_KEY, &[weather()]).status, 200);

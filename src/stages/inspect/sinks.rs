@@ -76,13 +76,24 @@ pub fn scan_sinks(text: &str, sinks: &[Category], out: &mut Vec<Sighting>) {
     }
 }
 
-/// The text with percent signs undone once, if that changes it.
+/// The text with percent signs undone, twice where they were written twice.
 fn percent_decoded(text: &str) -> Option<Cow<'_, str>> {
-    let may = text
-        .as_bytes()
-        .windows(3)
-        .any(|window| matches!(window, [b'%', high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit()));
-    may.then(|| percent_encoding::percent_decode_str(text).decode_utf8_lossy())
+    if !has_percent_signs(text) {
+        return None;
+    }
+    let once = percent_encoding::percent_decode_str(text).decode_utf8_lossy();
+    // Two programs in a row undo it twice.
+    Some(match has_percent_signs(&once) {
+        true => Cow::Owned(percent_encoding::percent_decode_str(&once).decode_utf8_lossy().into_owned()),
+        false => once,
+    })
+}
+
+fn has_percent_signs(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    memchr::memchr_iter(b'%', bytes).any(|at| {
+        matches!(bytes.get(at..at.saturating_add(3)), Some([_, high, low]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
+    })
 }
 
 /// Whatever stands in the decoded text is reported once, for the whole parameter: it is the program behind that decodes it.
@@ -103,3 +114,7 @@ fn scan_decoded(
 #[cfg(test)]
 #[path = "sinks/tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "sinks/attack_tests.rs"]
+mod attack_tests;

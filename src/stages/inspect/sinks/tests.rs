@@ -15,13 +15,13 @@ fn scan(text: &str, sink: Category) -> Vec<Sighting> {
 }
 
 #[track_caller]
-fn all_fire(sink: Category, texts: &[&str]) {
+pub(super) fn all_fire(sink: Category, texts: &[&str]) {
     let silent: Vec<_> = texts.iter().filter(|text| !scan(text, sink).iter().any(|found| found.score >= 0.5)).collect();
     assert!(silent.is_empty(), "{sink:?} did not fire on {silent:#?}");
 }
 
 #[track_caller]
-fn none_fires(sink: Category, texts: &[&str]) {
+pub(super) fn none_fires(sink: Category, texts: &[&str]) {
     let loud: Vec<_> =
         texts.iter().map(|text| (text, scan(text, sink))).filter(|(_, found)| !found.is_empty()).collect();
     assert!(loud.is_empty(), "{sink:?} fired on {loud:#?}");
