@@ -90,7 +90,11 @@ impl Snapshot {
     ) -> Result<Self, SnapshotError> {
         let Loaded { gateway, policies, packs, hash, .. } = loaded;
         let hash = hex(&hash);
-        let inspector = Arc::new(Inspector::compile(&packs, &gateway.upstreams)?);
+        let inspector = Inspector::compile(&packs, &gateway.upstreams)?;
+        let inspector = Arc::new(match previous {
+            Some(previous) => inspector.with_knowledge_of(&previous.inspector),
+            None => inspector,
+        });
         let upstreams = Upstreams::compile(&gateway.upstreams, breakers, previous.map(|snapshot| &snapshot.upstreams))?;
         let policies: HashMap<PolicyId, (Arc<CompiledPolicy>, ToolPolicy)> =
             policies.iter().map(|policy| (policy.id.clone(), ready_policy(policy))).collect();

@@ -307,8 +307,41 @@ pub struct ToolPolicy {
     pub deny: Vec<String>,
     /// Longest string in a tool call's arguments, in characters; `None` is unlimited. Default: 10 000.
     pub max_chars_per_field: Option<usize>,
-    /// Sinks that arguments are judged by: `Xss`, `SqlInjection`, `CommandInjection`, `PathTraversal`, `Ssrf`.
+    /// Sinks that arguments are judged by: `Xss`, `SqlInjection`, `CommandInjection`, `PathTraversal`, `Ssrf`,
+    /// `TemplateInjection`. Default: none.
     pub deny_arguments: Vec<Category>,
+    /// A call whose arguments do not fit the schema that the request declared. Default: flag. `Block` holds for answers; a
+    /// call in the history is only recorded, since blocking it would end the conversation over what is done already.
+    pub schema: Reaction,
+    /// A call of a tool that the request does not declare. Default: flag. `Block` holds for answers, as above.
+    pub undeclared: Reaction,
+    /// The definitions that a request brings.
+    pub definitions: DefinitionPolicy,
+}
+
+/// What is done about something that a guard of tools saw and no rule speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reaction {
+    /// It is not looked for.
+    Off,
+    /// It is recorded.
+    Flag,
+    /// It is refused.
+    Block,
+}
+
+/// How definitions of tools are compared with each other and with those seen before.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DefinitionPolicy {
+    /// A definition that is not the one that this client sent first under this name on this route, or not the one of `pins`.
+    /// Default: flag, which tells each new definition once and takes it for known then; `Block` takes none but the first.
+    pub changed: Reaction,
+    /// Two tools of one request whose names are equal or look equal, with different definitions. Default: flag.
+    pub shadowed: Reaction,
+    /// A description that tells what to do about another tool of the request. Default: flag.
+    pub cross_references: Reaction,
+    /// SHA-256 of the canonical JSON of the only definition that a name may have. Default: none.
+    pub pins: Vec<(String, [u8; 32])>,
 }
 
 /// Whether media may pass.

@@ -49,8 +49,29 @@ tools:
     default.yaml:12:19 a tool's name must be text, but `7` without quotes is a number (write it in quotes: "7")
     default.yaml:13:10 the tool `search` is allowed and denied
     default.yaml:14:37 `max_chars_per_field` (or `unlimited`) must be a whole number from 1 to 100000000, not `0`
-    default.yaml:14:47 a sink cannot be `sql` (it is one of xss, sql_injection, command_injection, path_traversal, ssrf)
+    default.yaml:14:47 a sink cannot be `sql` (it is one of xss, sql_injection, command_injection, path_traversal, ssrf, template_injection)
     "#);
+}
+
+#[test]
+fn settings_of_tools_are_judged() {
+    let policy = "\
+policy: default
+rules: []
+tools:
+  undeclared: deny
+  arguments: { schema: blocked, scheme: flag }
+  definitions: { pinned: off, shadow: flag, cross_references: yes, pins: { search: abc, fetch: 7 } }
+";
+    assert_snapshot!(policy_faults(policy), @r"
+    default.yaml:4:15 `undeclared` cannot be `deny` (it is one of off, flag, block)
+    default.yaml:5:24 `schema` cannot be `blocked` (did you mean `block`?)
+    default.yaml:5:33 unknown key `scheme` (did you mean `schema`?)
+    default.yaml:6:31 unknown key `shadow` (did you mean `shadowed`?)
+    default.yaml:6:63 `cross_references` cannot be `yes` (it is one of off, flag, block)
+    default.yaml:6:84 this pin is not a SHA-256 hash (write the 64 hexadecimal digits of the SHA-256 of the definition, as policies/README.md says)
+    default.yaml:6:96 this pin is not a SHA-256 hash (write the 64 hexadecimal digits of the SHA-256 of the definition, as policies/README.md says)
+    ");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! guard is reported as run only when it has seen everything it is for; when the time is spent every guard that has not is
 //! reported as failed, and the policy decides what that means. Nothing is ever passed as inspected for being too long.
 
-use super::arguments::{ToolRules, is_allowed};
+use super::arguments::ToolRules;
 use super::budget::{Spent, TimeBudget};
 use super::cache::{Cache, Subject};
 use super::findings::{Examined, Findings, GuardReport};
@@ -17,12 +17,12 @@ use super::secrets::Secrets;
 use super::sighting::Sighting;
 use super::signatures::CompileError;
 use super::sinks::scan_sinks;
+use super::tools::ToolGuard;
 use super::views::Via;
 use super::windows::windows;
 use crate::config::settings::{Pack, ToolPolicy, Upstream};
-use crate::model::{Category, Channel, Direction, Finding, Origin, Segment, TextKind, Untrusted};
-use crate::stages::decode::{Decoded, Exchange, ToolCall};
-use std::collections::HashMap;
+use crate::model::{Category, Direction, Finding, Origin, Segment, TextKind};
+use crate::stages::decode::{Decoded, Exchange};
 
 /// Bytes of text between two looks at the clock.
 const SECRET_STEP_BYTES: usize = 64 * 1024;
@@ -43,7 +43,8 @@ pub struct Inspector {
     secrets: Secrets,
     own_keys: OwnKeys,
     pii: Pii,
-    tools: ToolRules,
+    pub(super) tools: ToolRules,
+    pub(super) guard: ToolGuard,
     cache: Cache,
 }
 
@@ -59,6 +60,7 @@ impl Inspector {
             own_keys: OwnKeys::of(upstreams),
             pii: Pii::compile(),
             tools: ToolRules::new(),
+            guard: ToolGuard::new()?,
             cache: Cache::new()?,
         })
     }
@@ -68,10 +70,11 @@ impl Inspector {
         let facts = exchange.facts();
         let mut pass = Pass::new(self, Direction::Request, &facts.segments, exchange.body(), budget);
         pass.tool_names(&facts.declared_tools, &facts.tool_calls, tools);
+        let declared = pass.declarations(&exchange, tools);
         let outcome =
             pass.segments().and_then(|()| pass.tool_arguments(&facts.tool_calls, tools)).and_then(|()| pass.joined());
         let (list, report) = pass.finish(outcome);
-        Findings::new(exchange, list, report)
+        Findings::new(exchange, list, report).with_declared(declared)
     }
 
     /// Looks at every segment of an answer or of one event.
@@ -165,21 +168,21 @@ fn windowed(
 }
 
 /// One walk over the segments of one body.
-struct Pass<'a, 'b> {
-    inspector: &'a Inspector,
-    direction: Direction,
-    segments: &'a [Segment],
-    body: &'a str,
-    budget: &'a TimeBudget<'b>,
-    list: Vec<Finding>,
-    report: GuardReport,
+pub(super) struct Pass<'a, 'b> {
+    pub(super) inspector: &'a Inspector,
+    pub(super) direction: Direction,
+    pub(super) segments: &'a [Segment],
+    pub(super) body: &'a str,
+    pub(super) budget: &'a TimeBudget<'b>,
+    pub(super) list: Vec<Finding>,
+    pub(super) report: GuardReport,
     seen: Vec<Seen>,
     left_to_the_model: bool,
     cut: bool,
 }
 
 impl<'a, 'b> Pass<'a, 'b> {
-    fn new(
+    pub(super) fn new(
         inspector: &'a Inspector,
         direction: Direction,
         segments: &'a [Segment],
@@ -239,55 +242,6 @@ impl<'a, 'b> Pass<'a, 'b> {
         Ok(())
     }
 
-    /// Tools that may not be declared or called. Needs no time worth measuring.
-    fn tool_names(&mut self, declared: &[Untrusted<String>], calls: &[ToolCall], tools: &ToolPolicy) {
-        // In a stream only the first part of a call carries its name.
-        let is_part = |name: &str| name.is_empty() && self.direction == Direction::Response;
-        let names = declared.iter().map(|name| (name.expose().as_str(), Origin::ToolDefinition, None));
-        let called =
-            calls.iter().map(|call| (call.name.expose().as_str(), Origin::ToolCall, call.arguments.first().copied()));
-        let refused: Vec<_> =
-            names.chain(called).filter(|(name, ..)| !is_part(name) && !is_allowed(tools, name)).collect();
-        if refused.is_empty() {
-            return;
-        }
-        let place: HashMap<(&str, Origin), usize> = (self.segments.iter().enumerate().rev())
-            .filter(|(_, segment)| {
-                matches!(segment.origin, Origin::ToolCall | Origin::ToolDefinition | Origin::Assistant)
-            })
-            .map(|(index, segment)| ((segment.text(self.body), segment.origin), index))
-            .collect();
-        for (name, origin, arguments) in refused {
-            let named = [origin, Origin::Assistant].into_iter().find_map(|origin| place.get(&(name, origin)).copied());
-            let index = named.or(arguments).unwrap_or(0);
-            let span = 0..if named.is_some() { name.len() } else { 0 };
-            let sighting = self.inspector.tools.not_allowed(span);
-            match self.segments.get(index) {
-                Some(segment) => self.list.push(finding(&Seen { sighting, via: Via::default() }, index, segment)),
-                None => self.list.push(finding_without_text(sighting, origin)),
-            }
-        }
-    }
-
-    fn tool_arguments(&mut self, calls: &[ToolCall], tools: &ToolPolicy) -> Result<(), Spent> {
-        // In an answer the channel tells the arguments; the events of a stream hold parts of them without a call's name.
-        let direction = self.direction;
-        let named = calls.iter().flat_map(|call| call.arguments.iter().copied());
-        let by_name = named.filter(|_| direction == Direction::Request);
-        let by_channel = self.segments.iter().enumerate();
-        let by_channel =
-            by_channel.filter(|(_, s)| direction == Direction::Response && s.channel == Channel::ToolArguments);
-        for index in by_name.chain(by_channel.map(|(index, _)| index)) {
-            self.budget.check()?;
-            let Some(segment) = self.segments.get(index) else { continue };
-            let mut sightings = Vec::new();
-            self.inspector.tools.judge(segment.text(self.body), tools, &mut sightings);
-            let seen = sightings.into_iter().map(|sighting| Seen { sighting, via: Via::default() });
-            self.list.extend(seen.map(|seen| finding(&seen, index, segment)));
-        }
-        Ok(())
-    }
-
     /// Instructions that are split over neighbouring segments.
     fn joined(&mut self) -> Result<(), Spent> {
         let (inspector, budget, segments, body) = (self.inspector, self.budget, self.segments, self.body);
@@ -317,8 +271,15 @@ impl<'a, 'b> Pass<'a, 'b> {
         Ok(())
     }
 
+    /// What was found, as it is.
+    pub(super) fn into_parts(self) -> (Vec<Finding>, GuardReport) {
+        (self.list, self.report)
+    }
+
     fn finish(mut self, outcome: Result<(), Spent>) -> (Vec<Finding>, GuardReport) {
-        self.report.ran.push("tools");
+        if self.report.failed.is_empty() {
+            self.report.ran.push("tools");
+        }
         match outcome {
             Ok(()) => {
                 let only_model = self.direction == Direction::Response
@@ -340,7 +301,7 @@ impl<'a, 'b> Pass<'a, 'b> {
     }
 }
 
-fn finding(seen: &Seen, index: usize, segment: &Segment) -> Finding {
+pub(super) fn finding(seen: &Seen, index: usize, segment: &Segment) -> Finding {
     Finding {
         rule: seen.sighting.rule.clone(),
         category: seen.sighting.category,
@@ -351,21 +312,6 @@ fn finding(seen: &Seen, index: usize, segment: &Segment) -> Finding {
         span: segment.map.source_span(seen.sighting.span.clone()),
         label: seen.sighting.label,
         via: seen.via.names(),
-    }
-}
-
-/// A finding about a name that stands in no segment.
-fn finding_without_text(sighting: Sighting, origin: Origin) -> Finding {
-    Finding {
-        rule: sighting.rule,
-        category: sighting.category,
-        score: sighting.score,
-        segment: 0,
-        origin,
-        channel: Channel::Content,
-        span: 0..0,
-        label: sighting.label,
-        via: &[],
     }
 }
 

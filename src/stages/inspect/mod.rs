@@ -10,7 +10,9 @@
 //! | `examples` | the examples of packs, tried at every load |
 //! | `structure/` | what is there to hide something: characters nobody sees, text that a page does not show |
 //! | `joined` | text split over the segments of one message |
-//! | `arguments` | tools by name, and the strings in their arguments |
+//! | `tools`, `arguments` | tools by name, and the strings in their arguments |
+//! | `declared`, `tool_schema` | the tools of a request, carried to its answer; arguments against the schema that was declared |
+//! | `definitions` | definitions of tools against each other and against those seen before |
 //! | `cache`, `windows`, `budget` | what keeps the work bounded |
 //! | `secrets`, `own_keys`, `pii`, `sinks`, `log` | credentials (also the gateway's own), personal data, dangerous parameters; text for records |
 
@@ -22,6 +24,8 @@ mod characters;
 mod context;
 #[cfg(test)]
 mod cpu_time;
+mod declared;
+mod definitions;
 mod encodings;
 mod engine;
 mod examples;
@@ -42,13 +46,17 @@ mod sinks;
 mod spelling;
 mod stream;
 mod structure;
+mod tool_schema;
+mod tools;
 mod views;
 mod windows;
 mod words;
 
 pub use budget::TimeBudget;
+pub use declared::DeclaredTools;
 pub use engine::Inspector;
 pub use findings::{Examined, Findings, GuardReport};
 pub use sighting::Sighting;
 pub use signatures::CompileError;
 pub use stream::StreamInspector;
+pub use tool_schema::Fit;
