@@ -54,7 +54,7 @@ impl Floors {
     }
 
     /// What a run with these figures keeps with room for noise: the margin and one text below each rate of detection, a tenth
-    /// of the margin and one text above each rate of false alarms. Floors that would ask for nothing are left out.
+    /// of the margin and one text above each rate of false alarms. Bounds that would ask for nothing are left out.
     pub fn below(figures: &BTreeMap<String, Figure>, margin: f64) -> Self {
         let mut made = Self::default();
         for (name, figure) in figures.iter().filter(|(_, figure)| figure.of >= LEAST_TEXTS) {
@@ -67,8 +67,10 @@ impl Floors {
                     }
                 }
                 Wants::Less => {
-                    let ceiling = rounded((figure.value + margin * CEILING_MARGIN + one_text).min(1.0));
-                    made.ceilings.insert(name.clone(), ceiling);
+                    let ceiling = rounded(figure.value + margin * CEILING_MARGIN + one_text);
+                    if ceiling < 1.0 {
+                        made.ceilings.insert(name.clone(), ceiling);
+                    }
                 }
             }
         }
@@ -163,10 +165,11 @@ mod tests {
             ("small", 1.0, 9, Wants::More),
             ("nothing", 0.01, 100, Wants::More),
             ("no alarm", 0.0, 100, Wants::Less),
+            ("nothing but alarms", 1.0, 100, Wants::Less),
         ]);
         let floors = Floors::below(&run, 0.03);
         assert!(floors.floors.is_empty());
-        assert_eq!(floors.ceilings["no alarm"], 0.013);
+        assert_eq!(floors.ceilings, BTreeMap::from([("no alarm".to_owned(), 0.013)]));
     }
 
     #[test]

@@ -110,9 +110,6 @@ fn measure(arguments: &Arguments) -> anyhow::Result<Vec<floors::Violation>> {
     if arguments.obfuscate {
         report.disguised = judge::disguised(&rehearsal, &rows, &judged, report.cuts, arguments.sample, threads)?;
     }
-    let shown = if arguments.markdown { tables::markdown(&report) } else { tables::text(&report) };
-    std::io::stdout().write_all(shown.as_bytes()).context("standard output")?;
-
     let figures = report.figures();
     if let Some(path) = &arguments.json {
         write(path, &(serde_json::to_string_pretty(&report.json(&figures))? + "\n"))?;
@@ -123,6 +120,9 @@ fn measure(arguments: &Arguments) -> anyhow::Result<Vec<floors::Violation>> {
     if let Some(path) = &arguments.write_floors {
         write(path, &floors::Floors::below(&figures, arguments.margin).to_json()?)?;
     }
+    // Last, so that a reader who has seen enough (`| head`) costs no file.
+    let shown = if arguments.markdown { tables::markdown(&report) } else { tables::text(&report) };
+    std::io::stdout().write_all(shown.as_bytes()).context("standard output")?;
     Ok(floors.map(|floors| floors.violations(&figures)).unwrap_or_default())
 }
 

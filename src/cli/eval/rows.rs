@@ -104,6 +104,9 @@ pub fn read(paths: &[PathBuf], speaker: Option<Speaker>) -> anyhow::Result<Vec<R
 }
 
 fn files(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    if !path.exists() {
+        bail!("{}: not found", path.display());
+    }
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }

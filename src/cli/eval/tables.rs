@@ -8,6 +8,9 @@ use std::fmt::Write;
 /// Languages with fewer attacks are not shown in the README.
 const LEAST_FOR_README: usize = 10;
 
+/// Width at which the README's prose is wrapped, in characters.
+const WIDTH: usize = 150;
+
 /// A table with a first column of names.
 struct Table {
     title: &'static str,
@@ -42,7 +45,8 @@ pub fn text(report: &Report) -> String {
 
 /// The tables of the README.
 pub fn markdown(report: &Report) -> String {
-    let mut out = String::new();
+    let (attacks, benign) = (report.pooled.attacks.count, report.pooled.benign.count);
+    let mut out = format!("{attacks} attacks and {benign} benign texts of {} sources.\n", report.sources.len());
     let by_mouth = |name: &str, kind: &str| {
         let wanted = format!("{name}, {kind}");
         report.origins.iter().find(|group| group.name == wanted)
@@ -96,21 +100,41 @@ pub fn markdown(report: &Report) -> String {
     let languages: Vec<String> =
         others().map(|group| format!("{} {}", group.name, percent(group.attacks.at_percent))).collect();
     if !languages.is_empty() {
-        let _ = writeln!(out, "By language at 1 %: {}.", languages.join(", "));
+        wrap(&format!("By language at 1 %: {}.", languages.join(", ")), &mut out);
     }
     if !report.disguised.is_empty() {
         out.push('\n');
         let kept: Vec<String> =
             report.disguised.iter().map(|one| format!("{} {}", one.name, percent(one.found.share()))).collect();
-        let _ = writeln!(
-            out,
-            "Found plain and still found in disguise: {} on average over the reversible disguises; {}.",
-            percent(report.kept_reversible()),
-            kept.join(", ")
+        let mean = percent(report.kept_reversible());
+        let kept = kept.join(", ");
+        wrap(
+            &format!(
+                "Found plain and still found in disguise: {mean} on average over the reversible disguises; {kept}."
+            ),
+            &mut out,
         );
     }
-    let _ = writeln!(out, "\n{}", time(report));
+    out.push('\n');
+    wrap(&time(report), &mut out);
     out
+}
+
+/// Adds a paragraph in lines of bounded width. A number stays with its percent sign.
+fn wrap(text: &str, out: &mut String) {
+    let mut used = 0_usize;
+    for word in text.replace(" %", "\u{1}%").split(' ') {
+        let length = word.chars().count();
+        if used > 0 && used.saturating_add(length) >= WIDTH {
+            out.push('\n');
+            used = 0;
+        } else if used > 0 {
+            out.push(' ');
+        }
+        out.push_str(&word.replace('\u{1}', " "));
+        used = used.saturating_add(length).saturating_add(1);
+    }
+    out.push('\n');
 }
 
 fn summary(report: &Report) -> String {
@@ -242,13 +266,30 @@ impl Table {
     }
 
     fn write_markdown(&self, out: &mut String) {
-        if !out.is_empty() {
-            out.push('\n');
-        }
-        let _ = writeln!(out, "| {} |", self.head.join(" | "));
+        let _ = writeln!(out, "\n| {} |", self.head.join(" | "));
         let _ = writeln!(out, "|{}", "---|".repeat(self.head.len()));
         for row in &self.rows {
             let _ = writeln!(out, "| {} |", row.join(" | "));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_show_false_alarms_of_one_in_ten_thousand_and_never_round_to_all_or_nothing() {
+        let shown = [Some(1.0), Some(0.9999), Some(0.5), Some(0.0099), Some(0.0001), Some(0.0), None].map(percent);
+        assert_eq!(shown, ["100 %", "100.0 %", "50.0 %", "0.99 %", "0.01 %", "0 %", ""]);
+    }
+
+    #[test]
+    fn prose_is_wrapped_between_words_and_not_before_a_percent_sign() {
+        let text = "word 12.3 % ".repeat(40);
+        let mut out = String::new();
+        wrap(text.trim(), &mut out);
+        assert_eq!(out.split_whitespace().collect::<Vec<_>>(), text.split_whitespace().collect::<Vec<_>>());
+        assert!(out.lines().all(|line| line.chars().count() <= WIDTH && !line.starts_with('%')), "{out}");
     }
 }

@@ -148,3 +148,19 @@ fn floors_that_do_not_hold_end_with_1_and_what_cannot_run_with_2() {
     let error = compile(&arguments(&["x", "--policy", "defualt"])).unwrap_err().to_string();
     assert!(error.contains("there is no policy `defualt`; there are: default, strict"), "{error}");
 }
+
+#[test]
+fn each_speaker_says_its_text_with_its_own_origin() {
+    use crate::model::Origin;
+    use crate::stages::accept::{Head, Received};
+    use crate::stages::admit::Admitted;
+    let offline = compile(&arguments(&["x"])).unwrap();
+    for (speaker, origin) in Speaker::ALL.into_iter().zip([Origin::User, Origin::ToolResult, Origin::Document]) {
+        let (endpoint, body) = body::of_text("marzipan \"in\"\nline", speaker);
+        let admitted = Admitted::rehearsed(Head::rehearsed("/"), endpoint);
+        let exchange = offline.decoder.request(admitted, Received::rehearsed(body)).unwrap();
+        let said =
+            exchange.facts().segments.iter().find(|s| s.text(exchange.body()) == "marzipan \"in\"\nline").unwrap();
+        assert_eq!(said.origin, origin);
+    }
+}
