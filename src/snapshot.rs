@@ -2,7 +2,7 @@
 //! the snapshot it began with until it ends.
 
 pub use crate::config::Loaded;
-use crate::config::settings::{Gateway, Limits, Policy, Route, ToolPolicy};
+use crate::config::settings::{Gateway, Limits, Pack, Policy, Route, RouteFormat, ToolPolicy};
 use crate::model::{PolicyId, RouteId, UpstreamId};
 use crate::stages::admit::Admission;
 use crate::stages::decode::{Decoder, JsonLimits, SchemaError};
@@ -48,6 +48,37 @@ pub struct CompiledRoute {
     pub upstreams: Vec<UpstreamId>,
     /// Browser origins that may read its answers.
     pub cors_origins: Vec<String>,
+}
+
+/// One policy and the detectors, ready to run without routes, clients and upstreams.
+#[derive(Debug)]
+pub struct Offline {
+    /// The detectors.
+    pub inspector: Inspector,
+    /// Reads bodies of providers' endpoints.
+    pub decoder: Decoder,
+    /// Judges them.
+    pub policy: CompiledPolicy,
+    /// The policy's tools, which the guards need.
+    pub tools: ToolPolicy,
+}
+
+impl Offline {
+    /// Compiles a policy and the packs.
+    ///
+    /// # Errors
+    /// The first thing that does not compile.
+    pub fn compile(policy: &Policy, packs: &[Pack]) -> Result<Self, SnapshotError> {
+        let format = RouteFormat::Provider;
+        let decoder = Decoder::for_route(&format, json_limits(&Limits::default()))
+            .map_err(|source| SnapshotError::Schema { route: RouteId::new("offline"), source })?;
+        Ok(Self {
+            inspector: Inspector::compile(packs, &[])?,
+            decoder,
+            policy: CompiledPolicy::compile(policy),
+            tools: policy.tools.clone(),
+        })
+    }
 }
 
 /// Why a configuration that reads well cannot be compiled.

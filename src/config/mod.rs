@@ -40,4 +40,4 @@ mod tests;
 
 pub use faults::{Fault, FaultKind, Faults, MAX_FAULTS, Place};
 pub use files::{ReadError, SourceFile, fingerprint, read_bounded};
-pub use load::{Loaded, load, process_environment};
+pub use load::{Loaded, load, load_policies, process_environment};

@@ -17,6 +17,11 @@ impl Received {
         Self::new(bytes)
     }
 
+    /// A body that no client sent, for commands that judge texts offline (`pipeline::rehearsal`).
+    pub(crate) fn rehearsed(bytes: Vec<u8>) -> Self {
+        Self { bytes }
+    }
+
     /// Its length, in bytes.
     pub fn len_bytes(&self) -> usize {
         self.bytes.len()
