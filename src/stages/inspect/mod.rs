@@ -5,10 +5,10 @@
 //! |---|---|
 //! | `engine`, `stream` | the doors: a request, an answer, the events of a stream |
 //! | `injection` | signatures and structure over all views of one text |
-//! | `views`, `characters`, `spelling`, `encodings` | the views of a text and the way back to its bytes |
+//! | `views`, `characters`, `spelling`, `respelling`, `vocabulary`, `encodings`, `codes` | the views of a text and the way back to its bytes |
 //! | `signatures`, `rewrite`, `needs`, `bank`, `words`, `context` | compiled packs; what a pattern means; the words it needs; quotation |
 //! | `structure` | characters that are there to hide something |
-//! | `joined` | text split over the segments of one message |
+//! | `joined` | text split over segments and messages |
 //! | `arguments` | tools by name, and the strings in their arguments |
 //! | `cache`, `windows`, `budget` | what keeps the work bounded |
 //! | `secrets`, `own_keys`, `pii`, `sinks`, `log` | credentials (also the gateway's own), personal data, dangerous parameters; text for records |
@@ -18,6 +18,7 @@ mod bank;
 mod budget;
 mod cache;
 mod characters;
+mod codes;
 mod context;
 #[cfg(test)]
 mod cpu_time;
@@ -32,6 +33,7 @@ mod own_keys;
 #[cfg(test)]
 mod pack_tests;
 mod pii;
+mod respelling;
 mod rewrite;
 mod secrets;
 mod sighting;
@@ -41,6 +43,9 @@ mod spelling;
 mod stream;
 mod structure;
 mod views;
+#[cfg(test)]
+mod views_tests;
+mod vocabulary;
 mod windows;
 mod words;
 

@@ -1,7 +1,7 @@
 //! The shipped packs, tested as they are: every example matches its own signature, every near miss nothing that blocks.
 
 use super::budget::tests::unhurried;
-use super::injection::{Injection, Seen};
+use super::injection::{Injected, Injection, Lookers, Seen};
 use crate::config::settings::{Pack, Signature, SignatureView};
 use crate::model::{Origin, RuleId};
 use serde::Deserialize;
@@ -73,7 +73,8 @@ fn signature(file: SignatureFile) -> Signature {
 
 pub(super) fn look(guards: &Injection, text: &str, origin: Origin) -> Vec<Seen> {
     let mut seen = Vec::new();
-    unhurried(|budget| guards.scan(text, origin, budget, &mut seen)).unwrap();
+    let lookers = Lookers { origin, injection: Injected::Looked, sensitive: &|_, _| () };
+    unhurried(|budget| guards.scan(text, lookers, budget, &mut seen)).unwrap();
     seen
 }
 
