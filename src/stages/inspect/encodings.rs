@@ -12,7 +12,6 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::ops::Range;
 
 /// Shortest base64 run that is looked at: 18 bytes of text.
@@ -23,8 +22,6 @@ const LEAST_HEX: usize = 16;
 const LEAST_WRAPPED_LINE: usize = 16;
 /// Characters of a run that are decoded to see whether the rest is worth it; a multiple of eight.
 const PROBE: usize = 64;
-/// Fewest escapes in a text before it is decoded.
-const LEAST_ESCAPES: usize = 2;
 
 /// The characters of hex and of both base64 alphabets, by their byte.
 static IN_CODE: [bool; 256] = {
@@ -44,17 +41,14 @@ const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIEN
 
 /// All decoded views of a text. Of percent-encoding, character references and escapes only the first that is there is undone:
 /// the others still stand in its view. Runs that are among `done` are left out, and those that were decoded are added.
-pub(super) fn decoded(text: &str, done: &mut HashSet<u64>, work: &mut Work) -> Vec<(ViewKind, View)> {
+pub(super) fn decoded(text: &str, done: &mut HashSet<String>, work: &mut Work) -> Vec<(ViewKind, View)> {
     let mut views = Vec::new();
     let in_code = |byte: u8| IN_CODE.get(usize::from(byte)).is_some_and(|&is_in| is_in);
     let mut take = |span: Range<usize>| -> Option<()> {
         let run = text.get(span.clone())?;
         let ((kind, said), inner) = decode_run(run)?;
-        let mut hasher = DefaultHasher::new();
-        run.hash(&mut hasher);
-        let hash = hasher.finish();
-        if !done.contains(&hash) && work.take(run.len()) {
-            done.insert(hash);
+        if !done.contains(run) && work.take(run.len()) {
+            done.insert(run.to_owned());
             views.push((
                 kind,
                 whole(said, span.start.saturating_add(inner.start)..span.start.saturating_add(inner.end)),
@@ -269,15 +263,15 @@ enum Unit {
     Char(char),
 }
 
-/// The text with one kind of escapes undone; `None` if there are too few of them.
+/// The text with one kind of escapes undone; `None` if there is none.
 fn unescaped(text: &str, marker: u8, work: &mut Work) -> Option<View> {
     let parse: fn(&str) -> Option<Escape> = match marker {
         b'%' => percent_escape,
         b'&' => character_reference,
         _ => backslash_escape,
     };
-    let found = memchr::memchr_iter(marker, text.as_bytes()).filter(|&at| text.get(at..).and_then(parse).is_some());
-    if found.take(LEAST_ESCAPES).count() < LEAST_ESCAPES || !work.take(text.len()) {
+    let mut found = memchr::memchr_iter(marker, text.as_bytes());
+    if !found.any(|at| text.get(at..).and_then(parse).is_some()) || !work.take(text.len()) {
         return None;
     }
     let mut view = Mapped::with_capacity(text.len());

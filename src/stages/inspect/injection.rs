@@ -133,8 +133,8 @@ struct Scan<'a, 'b> {
     lookers: Lookers<'a>,
     budget: &'a TimeBudget<'b>,
     work: Work,
-    /// Hashes of encoded runs that were decoded: they stand in several views of one text.
-    done: HashSet<u64>,
+    /// Encoded runs that were decoded: they stand in several views of one text.
+    done: HashSet<String>,
     seen: &'a mut Vec<Seen>,
 }
 

@@ -12,7 +12,6 @@
 
 use crate::model::{Origin, Segment};
 use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::ops::Range;
 
 /// Bytes of a long part that are taken on each side of a border, and of one window that are read again in the next.
@@ -70,7 +69,7 @@ pub(super) struct Joined {
     letters_met: bool,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Part {
     /// Where it stands in the joined text.
     at: Range<usize>,
@@ -174,11 +173,7 @@ pub(super) fn for_each_joined<E>(
                 if joined.seam == Seam::None && !joined.letters_met {
                     return Ok(());
                 }
-                let mut hasher = DefaultHasher::new();
-                joined.text.hash(&mut hasher);
-                joined.parts.first().map(|part| (part.segment, part.offset)).hash(&mut hasher);
-                joined.parts.last().map(|part| part.segment).hash(&mut hasher);
-                if visited.insert(hasher.finish()) { visit(joined) } else { Ok(()) }
+                if visited.insert((joined.seam, joined.parts.clone())) { visit(joined) } else { Ok(()) }
             })?;
         }
     }

@@ -11,7 +11,7 @@ const LEAST_LETTERS: usize = 3;
 /// Longest word that is kept.
 const MOST_LETTERS: usize = 24;
 /// Most ways in which one part of a pattern is spelled out.
-const MOST_SPELLINGS: usize = 256;
+const MOST_SPELLINGS: usize = 64;
 /// Shortest word whose letters out of order make a text worth reading again.
 pub(super) const LEAST_TELLING: usize = 6;
 /// Bits of the sieve in front of the words; a power of two.
@@ -28,10 +28,12 @@ pub(super) struct Vocabulary {
 impl Vocabulary {
     /// Collects the words of all patterns. A pattern that does not parse adds none; compiling it tells.
     pub fn of(packs: &[Pack]) -> Self {
-        let config = syntax::Config::new().unicode(true).utf8(false);
         let mut words = BTreeSet::new();
         for pattern in packs.iter().flat_map(|pack| &pack.signatures).flat_map(|signature| &signature.patterns) {
-            if let Ok(hir) = syntax::parse_with(pattern, &config) {
+            // Classes of ASCII are small; a pattern that needs the others says so.
+            let config = |unicode| syntax::Config::new().unicode(unicode).utf8(false);
+            let parsed = syntax::parse_with(pattern, &config(!pattern.is_ascii()));
+            if let Ok(hir) = parsed.or_else(|_| syntax::parse_with(pattern, &config(true))) {
                 let spellings = collect(&hir, &mut words);
                 keep(spellings, &mut words);
             }
@@ -142,11 +144,13 @@ fn collect(hir: &Hir, words: &mut BTreeSet<String>) -> BTreeSet<String> {
             for part in parts {
                 let tails = collect(part, words);
                 // What stands before a border is finished.
-                let is_border = tails.len() == 1 && tails.contains(" ");
+                let is_border = tails.contains(" ");
                 if is_border || heads.len().saturating_mul(tails.len()) > MOST_SPELLINGS {
                     keep(std::mem::replace(&mut heads, BTreeSet::from([String::new()])), words);
                 }
-                if !is_border {
+                if is_border {
+                    keep(tails, words);
+                } else {
                     heads =
                         heads.iter().flat_map(|head| tails.iter().map(move |tail| format!("{head}{tail}"))).collect();
                 }
@@ -159,14 +163,17 @@ fn collect(hir: &Hir, words: &mut BTreeSet<String>) -> BTreeSet<String> {
 
 fn of_class(class: &Class) -> Option<BTreeSet<String>> {
     const FEW: usize = 4;
-    let Class::Unicode(class) = class else { return None };
-    let characters: Vec<char> = class
-        .iter()
-        .flat_map(|range| range.start()..=range.end())
-        .filter(|c| c.is_ascii_alphabetic())
-        .take(FEW + 1)
-        .collect();
-    (1..=FEW).contains(&characters.len()).then(|| characters.into_iter().map(String::from).collect())
+    let letters: Vec<char> = match class {
+        Class::Unicode(class) => {
+            let all = class.iter().flat_map(|range| range.start()..=range.end());
+            all.filter(char::is_ascii_alphabetic).take(FEW + 1).collect()
+        }
+        Class::Bytes(class) => {
+            let all = class.iter().flat_map(|range| range.start()..=range.end());
+            all.filter(u8::is_ascii_alphabetic).take(FEW + 1).map(char::from).collect()
+        }
+    };
+    (1..=FEW).contains(&letters.len()).then(|| letters.into_iter().map(String::from).collect())
 }
 
 #[cfg(test)]
