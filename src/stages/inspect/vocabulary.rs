@@ -23,6 +23,8 @@ pub(super) struct Vocabulary {
     by_letters: HashMap<u64, Vec<Box<str>>>,
     /// A bit per key; most other words end here.
     sieve: Box<[u64]>,
+    /// For each first and last letter, a bit per length: ordinary words end here without being read.
+    lengths: Box<[u32]>,
 }
 
 impl Vocabulary {
@@ -32,15 +34,19 @@ impl Vocabulary {
         for pattern in packs.iter().flat_map(|pack| &pack.signatures).flat_map(|signature| &signature.patterns) {
             // Classes of ASCII are small; a pattern that needs the others says so.
             let config = |unicode| syntax::Config::new().unicode(unicode).utf8(false);
-            let parsed = syntax::parse_with(pattern, &config(!pattern.is_ascii()));
-            if let Ok(hir) = parsed.or_else(|_| syntax::parse_with(pattern, &config(true))) {
+            let parsed = syntax::parse_with(pattern, &config(!pattern.is_ascii())).ok();
+            if let Some(hir) = parsed.or_else(|| syntax::parse_with(pattern, &config(true)).ok()) {
                 let spellings = collect(&hir, &mut words);
                 keep(spellings, &mut words);
             }
         }
-        let mut vocabulary = Self { by_letters: HashMap::new(), sieve: vec![0; SIEVE_BITS / 64].into() };
+        let mut vocabulary =
+            Self { by_letters: HashMap::new(), sieve: vec![0; SIEVE_BITS / 64].into(), lengths: vec![0; 1024].into() };
         for word in words {
             let key = key(word.as_bytes());
+            if let Some(bits) = ends(word.as_bytes()).and_then(|at| vocabulary.lengths.get_mut(at)) {
+                *bits |= 1 << (word.len() & 31);
+            }
             let place = vocabulary.place(key);
             if let Some((block, bit)) = place.and_then(|(at, bit)| Some((vocabulary.sieve.get_mut(at)?, bit))) {
                 *block |= bit;
@@ -60,6 +66,10 @@ impl Vocabulary {
     }
 
     fn with_letters_of(&self, word: &[u8]) -> &[Box<str>] {
+        let lengths = ends(word).and_then(|at| self.lengths.get(at)).copied().unwrap_or(0);
+        if lengths & (1 << (word.len() & 31)) == 0 {
+            return &[];
+        }
         let key = key(word);
         if !self.passes(key) {
             return &[];
@@ -76,7 +86,7 @@ impl Vocabulary {
     /// is itself one of them.
     pub fn unscrambled(&self, word: &[u8]) -> Option<&str> {
         let known = self.with_letters_of(word);
-        if known.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(word)) {
+        if known.is_empty() || known.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(word)) {
             return None;
         }
         let sorted = |word: &[u8]| {
@@ -87,6 +97,12 @@ impl Vocabulary {
         let letters = sorted(word);
         known.iter().find(|known| sorted(known.as_bytes()) == letters).map(AsRef::as_ref)
     }
+}
+
+/// The place of the first and last letter of a word.
+fn ends(word: &[u8]) -> Option<usize> {
+    let (first, last) = word.first().zip(word.last())?;
+    Some(usize::from(first & 0x1F) << 5 | usize::from(last & 0x1F))
 }
 
 /// A number that does not change with the order of the inner letters, nor with case; its high bits are well mixed.
