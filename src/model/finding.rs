@@ -2,6 +2,7 @@
 
 use super::ids::RuleId;
 use super::segment::{Channel, Origin};
+use super::via::Via;
 use std::ops::Range;
 
 /// The families of findings that policies speak of.
@@ -95,6 +96,6 @@ pub struct Finding {
     pub span: Range<usize>,
     /// What a redaction puts there, without brackets: `EMAIL`, `AWS_ACCESS_KEY_ID`.
     pub label: &'static str,
-    /// How the text was reached, outermost first (`normalised`, `base64`); empty for the text as written.
-    pub via: &'static [&'static str],
+    /// How the text was reached; empty for the text as written.
+    pub via: Via,
 }

@@ -12,6 +12,7 @@ pub mod security_headers;
 pub mod segment;
 pub mod settings;
 pub mod untrusted;
+pub mod via;
 
 pub use action::{Action, FailureChoice, Mode};
 pub use dialect::{Dialect, Endpoint};
@@ -21,3 +22,4 @@ pub use outcome::{Cause, Outcome, Refusal, Stage};
 pub use security_headers::SECURITY_HEADERS;
 pub use segment::{Channel, Direction, OffsetMap, Origin, Segment, TextKind};
 pub use untrusted::{Secret, Untrusted};
+pub use via::{Via, ViewKind};

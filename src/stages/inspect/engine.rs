@@ -6,10 +6,10 @@
 
 use super::arguments::ToolRules;
 use super::budget::{Spent, TimeBudget};
-use super::cache::{Cache, Subject};
+use super::cache::{Cache, OneMessage, Subject};
 use super::findings::{Examined, Findings, GuardReport};
-use super::injection::{Decoding, Injection, Seen};
-use super::joined::{GAPS, for_each_joined};
+use super::injection::{Decoding, Injected, Injection, Lookers, Seen};
+use super::joined::{Joined, Seam, for_each_joined, least_trusted};
 use super::log;
 use super::own_keys::OwnKeys;
 use super::pii::Pii;
@@ -34,7 +34,9 @@ const PARAMETER_SINKS: [Category; 3] = [Category::Xss, Category::SqlInjection, C
 const TEXT_GUARDS: [&str; 5] = ["signatures", "structure", "secrets", "pii", "sinks"];
 const OUT_OF_TIME: &str = "time budget spent";
 const MODEL_TEXT: &str = "text of the model itself";
-const NOT_DECODED: &str = "decoding budget spent: some encoded text was not decoded";
+/// Guards that read decoded text.
+const READ_DECODED: [&str; 3] = ["signatures", "secrets", "pii"];
+const NOT_DECODED: &str = "some encoded text was not decoded: too much of it, or nested too deep";
 
 /// All detectors of a snapshot and what they saw before.
 #[derive(Debug)]
@@ -93,9 +95,7 @@ impl Inspector {
     /// A text as it may stand in a record, whose writer escapes: secrets and personal data as `[LABEL]`.
     pub fn redact_for_record(&self, text: &str) -> String {
         let mut sightings = Vec::new();
-        self.secrets.scan(text, &mut sightings);
-        self.own_keys.scan(text, &mut sightings);
-        self.pii.scan(text, &mut sightings);
+        self.sensitive(text, &mut sightings);
         log::redacted(text, sightings)
     }
 
@@ -113,30 +113,42 @@ impl Inspector {
         budget: &TimeBudget<'_>,
         seen: &mut Vec<Seen>,
     ) -> Result<Decoding, Spent> {
-        let decoding = match injection {
-            Injected::Looked => self.injection.scan(text, segment.origin, budget, seen)?,
-            Injected::Left => Decoding::Complete,
-        };
         let mut plain = Vec::new();
         windowed(text, budget, &mut plain, |text, out| {
-            self.secrets.scan(text, out);
-            self.own_keys.scan(text, out);
-            self.pii.scan(text, out);
+            self.sensitive(text, out);
             if segment.kind == TextKind::Parameter {
                 scan_sinks(text, &PARAMETER_SINKS, out);
             }
         })?;
         seen.extend(plain.into_iter().map(|sighting| Seen { sighting, via: Via::default() }));
-        Ok(decoding)
+        let lookers = Lookers { origin: segment.origin, injection, sensitive: &|text, out| self.sensitive(text, out) };
+        self.injection.scan(text, lookers, budget, seen)
     }
-}
 
-/// Whether a text is looked at for injection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Injected {
-    Looked,
-    /// What a model writes is not an instruction to it.
-    Left,
+    /// Credentials and personal data in a text.
+    fn sensitive(&self, text: &str, out: &mut Vec<Sighting>) {
+        self.secrets.scan(text, out);
+        self.own_keys.scan(text, out);
+        self.pii.scan(text, out);
+    }
+
+    /// Everything about a text over the borders of segments.
+    fn look_over_borders(
+        &self,
+        joined: &Joined,
+        one: OneMessage,
+        budget: &TimeBudget<'_>,
+        seen: &mut Vec<Seen>,
+    ) -> Result<Decoding, Spent> {
+        let mut sightings = Vec::new();
+        if one == OneMessage::Yes && joined.seam == Seam::None {
+            self.secrets.scan(&joined.text, &mut sightings);
+            self.own_keys.scan(&joined.text, &mut sightings);
+        }
+        seen.extend(sightings.into_iter().map(|sighting| Seen { sighting, via: Via::default() }));
+        let lookers = Lookers { origin: joined.origin, injection: Injected::Looked, sensitive: &|_, _| () };
+        self.injection.scan(&joined.text, lookers, budget, seen)
+    }
 }
 
 /// Runs a scan window by window, so that the clock is looked at between; the caller has done so just before.
@@ -178,7 +190,6 @@ pub(super) struct Pass<'a, 'b> {
     pub(super) report: GuardReport,
     seen: Vec<Seen>,
     left_to_the_model: bool,
-    cut: bool,
 }
 
 impl<'a, 'b> Pass<'a, 'b> {
@@ -190,7 +201,7 @@ impl<'a, 'b> Pass<'a, 'b> {
         budget: &'a TimeBudget<'b>,
     ) -> Self {
         let (list, report, seen) = (Vec::new(), GuardReport::default(), Vec::new());
-        Self { inspector, direction, segments, body, budget, list, report, seen, left_to_the_model: false, cut: false }
+        Self { inspector, direction, segments, body, budget, list, report, seen, left_to_the_model: false }
     }
 
     fn segments(&mut self) -> Result<(), Spent> {
@@ -224,7 +235,7 @@ impl<'a, 'b> Pass<'a, 'b> {
         };
         if let Some(known) = key.and_then(|key| self.inspector.cache.get(key)) {
             self.report.cached_bytes = self.report.cached_bytes.saturating_add(length);
-            self.cut |= known.decoding == Decoding::Cut;
+            self.add_undecoded(known.decoding);
             for seen in known.seen.iter() {
                 self.list.push(finding(seen, index, segment));
             }
@@ -235,40 +246,61 @@ impl<'a, 'b> Pass<'a, 'b> {
         self.list.extend(self.seen.iter().map(|seen| finding(seen, index, segment)));
         let decoding = outcome?;
         self.report.scanned_bytes = self.report.scanned_bytes.saturating_add(length);
-        self.cut |= decoding == Decoding::Cut;
+        self.add_undecoded(decoding);
         if let Some(key) = key {
             self.inspector.cache.put(key, &self.seen, decoding);
         }
         Ok(())
     }
 
-    /// Instructions that are split over neighbouring segments.
+    /// What is split over several segments.
     fn joined(&mut self) -> Result<(), Spent> {
-        let (inspector, budget, segments, body) = (self.inspector, self.budget, self.segments, self.body);
-        for gap in GAPS {
-            for_each_joined(segments, body, gap, |first, joined| {
-                budget.check()?;
-                let key = inspector.cache.key(Subject::Joined(first.origin), &joined.text);
-                let mut seen = Vec::new();
-                let known = key.and_then(|key| inspector.cache.get(key));
-                if known.is_none() {
-                    let decoding = inspector.injection.scan(&joined.text, first.origin, budget, &mut seen)?;
-                    if let Some(key) = key {
-                        inspector.cache.put(key, &seen, decoding);
-                    }
-                }
-                let all = known.as_ref().map_or(seen.as_slice(), |known| &known.seen);
-                for one in all {
-                    for (index, span) in joined.pieces(&one.sighting.span) {
-                        let Some(segment) = segments.get(index) else { continue };
-                        let part = Seen { sighting: Sighting { span, ..one.sighting.clone() }, via: one.via };
-                        self.list.push(finding(&part, index, segment));
-                    }
-                }
-                Ok(())
-            })?;
+        for_each_joined(self.segments, self.body, |joined| {
+            self.budget.check()?;
+            self.over_borders(joined)
+        })
+    }
+
+    fn over_borders(&mut self, joined: &Joined) -> Result<(), Spent> {
+        let length = u64::try_from(joined.text.len()).unwrap_or(u64::MAX);
+        // Words of tool definitions stand side by side without belonging together.
+        let one = joined.is_one_message && joined.origin != Origin::ToolDefinition;
+        let one = if one { OneMessage::Yes } else { OneMessage::No };
+        let key = self.inspector.cache.key(Subject::Joined(joined.origin, joined.seam, one), &joined.text);
+        if let Some(known) = key.and_then(|key| self.inspector.cache.get(key)) {
+            self.report.cached_bytes = self.report.cached_bytes.saturating_add(length);
+            self.add_undecoded(known.decoding);
+            known.seen.iter().for_each(|seen| self.add_pieces(joined, seen));
+            return Ok(());
+        }
+        let mut seen = Vec::new();
+        let outcome = self.inspector.look_over_borders(joined, one, self.budget, &mut seen);
+        seen.iter().for_each(|seen| self.add_pieces(joined, seen));
+        let decoding = outcome?;
+        self.report.scanned_bytes = self.report.scanned_bytes.saturating_add(length);
+        self.add_undecoded(decoding);
+        if let Some(key) = key {
+            self.inspector.cache.put(key, &seen, decoding);
         }
         Ok(())
+    }
+
+    /// A finding for each segment that holds a piece; whose text it is in says the least trusted of them.
+    fn add_pieces(&mut self, joined: &Joined, seen: &Seen) {
+        let pieces = joined.pieces(&seen.sighting.span);
+        let held = pieces.iter().filter_map(|(index, _)| self.segments.get(*index));
+        let Some(origin) = least_trusted(held.map(|segment| segment.origin)) else { return };
+        for (index, span) in pieces {
+            let Some(segment) = self.segments.get(index) else { continue };
+            let part = Seen { sighting: Sighting { span, ..seen.sighting.clone() }, via: seen.via };
+            self.list.push(Finding { origin, ..finding(&part, index, segment) });
+        }
+    }
+
+    fn add_undecoded(&mut self, decoding: Decoding) {
+        if let Decoding::Cut { undecoded_bytes } = decoding {
+            self.report.undecoded_bytes = self.report.undecoded_bytes.saturating_add(undecoded_bytes);
+        }
     }
 
     /// What was found, as it is.
@@ -292,11 +324,15 @@ impl<'a, 'b> Pass<'a, 'b> {
         if self.left_to_the_model {
             self.report.skipped.extend([("signatures", MODEL_TEXT), ("structure", MODEL_TEXT)]);
         }
-        if self.cut {
-            self.report.skipped.push(("signatures", NOT_DECODED));
+        if self.report.undecoded_bytes > 0 {
+            self.report.skipped.extend(READ_DECODED.map(|guard| (guard, NOT_DECODED)));
         }
-        self.list.sort_by_key(|finding| (finding.segment, finding.span.start));
-        self.list.dedup();
+        self.list.sort_by(|a, b| {
+            let place = |finding: &Finding| (finding.segment, finding.span.start, finding.span.end);
+            place(a).cmp(&place(b)).then_with(|| a.rule.cmp(&b.rule)).then_with(|| b.score.total_cmp(&a.score))
+        });
+        // Windows over borders overlap, and see again what the segments hold.
+        self.list.dedup_by(|a, b| (a.segment, &a.span, &a.rule, a.origin) == (b.segment, &b.span, &b.rule, b.origin));
         (self.list, self.report)
     }
 }
@@ -311,7 +347,7 @@ pub(super) fn finding(seen: &Seen, index: usize, segment: &Segment) -> Finding {
         channel: segment.channel,
         span: segment.map.source_span(seen.sighting.span.clone()),
         label: seen.sighting.label,
-        via: seen.via.names(),
+        via: seen.via,
     }
 }
 

@@ -6,7 +6,7 @@
 //! that no *other* signature sees a near miss is a matter of the shipped packs and tested there.
 
 use super::budget::TimeBudget;
-use super::injection::Injection;
+use super::injection::{Injected, Injection, Lookers};
 use super::signatures::CompileError;
 use crate::config::settings::{Example, Pack, Signature};
 use crate::model::Origin;
@@ -45,7 +45,8 @@ fn score(guards: &Injection, signature: &Signature, example: &Example) -> Option
     let budget = TimeBudget { deadline: now + Duration::from_secs(1), now: &|| now };
     let mut seen = Vec::new();
     let origin = signature.origins.first().copied().unwrap_or(Origin::User);
-    guards.scan(&example.text, origin, &budget, &mut seen).ok()?;
+    let lookers = Lookers { origin, injection: Injected::Looked, sensitive: &|_, _| {} };
+    guards.scan(&example.text, lookers, &budget, &mut seen).ok()?;
     let own = seen.iter().map(|seen| &seen.sighting).filter(|sighting| sighting.rule == signature.id);
     own.map(|sighting| sighting.score).max_by(f32::total_cmp)
 }

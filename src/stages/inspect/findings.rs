@@ -32,8 +32,11 @@ pub struct GuardReport {
     pub failed: Vec<(&'static str, &'static str)>,
     /// Bytes of text scanned now.
     pub scanned_bytes: u64,
-    /// Bytes of text whose findings came from the cache.
+    /// Bytes of text whose findings came from the cache. Text over the borders of segments counts here or there too.
     pub cached_bytes: u64,
+    /// Bytes of encoded text that were left undecoded because the work budget was spent or the depth reached; `skipped` names
+    /// the guards.
+    pub undecoded_bytes: u64,
 }
 
 impl Findings {

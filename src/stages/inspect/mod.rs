@@ -5,11 +5,12 @@
 //! |---|---|
 //! | `engine`, `stream` | the doors: a request, an answer, the events of a stream |
 //! | `injection` | signatures and structure over all views of one text |
-//! | `views`, `characters`, `spelling`, `encodings` | the views of a text and the way back to its bytes |
+//! | `views`, `characters`, `spelling`, `respelling`, `vocabulary`, `encodings`, `codes` | the views of a text and the way back to its bytes |
 //! | `signatures`, `rewrite`, `needs`, `bank`, `words`, `context` | compiled packs; what a pattern means; the words it needs; quotation |
 //! | `examples` | the examples of packs, tried at every load |
+//! | `classifier/` | how much a text reads like an attack, from trained weights |
 //! | `structure/` | what is there to hide something: characters nobody sees, text that a page does not show |
-//! | `joined` | text split over the segments of one message |
+//! | `joined` | text split over segments and messages |
 //! | `tools`, `arguments` | tools by name, and the strings in their arguments |
 //! | `declared`, `tool_schema` | the tools of a request, carried to its answer; arguments against the schema that was declared |
 //! | `definitions` | definitions of tools against each other and against those seen before |
@@ -21,6 +22,8 @@ mod bank;
 mod budget;
 mod cache;
 mod characters;
+mod codes;
+mod classifier;
 mod context;
 #[cfg(test)]
 mod cpu_time;
@@ -38,6 +41,7 @@ mod own_keys;
 #[cfg(test)]
 mod pack_tests;
 mod pii;
+mod respelling;
 mod rewrite;
 mod secrets;
 mod sighting;
@@ -49,10 +53,14 @@ mod structure;
 mod tool_schema;
 mod tools;
 mod views;
+#[cfg(test)]
+mod views_tests;
+mod vocabulary;
 mod windows;
 mod words;
 
 pub use budget::TimeBudget;
+pub use classifier::training;
 pub use declared::DeclaredTools;
 pub use engine::Inspector;
 pub use findings::{Examined, Findings, GuardReport};

@@ -8,7 +8,7 @@
 use super::bank::{Bank, Pattern, Source, Syntax};
 use super::budget::{Spent, TimeBudget};
 use super::rewrite;
-use super::spelling::{has_letters_apart, has_signs_in_words};
+use super::spelling::{has_letters_apart, has_signs_in_words, rot13_char};
 use super::views::ViewKind;
 use super::windows::windows;
 use crate::config::settings::{Pack, Signature, SignatureView};
@@ -62,6 +62,9 @@ pub enum CompileError {
         /// `file:line:column: what is wrong`, one each.
         faults: Vec<String>,
     },
+    /// The classifier's model does not belong to this binary.
+    #[error(transparent)]
+    Classifier(#[from] super::classifier::ModelError),
     /// The random key of the cache could not be made.
     #[error("no randomness for the cache key")]
     Randomness,
@@ -87,6 +90,7 @@ pub(super) struct Hints {
     pub leet: bool,
     pub rot13: bool,
     pub reversed: bool,
+    pub words_reversed: bool,
 }
 
 /// A signature, ready.
@@ -301,19 +305,65 @@ impl Hints {
         match kind {
             ViewKind::Rot13 => self.rot13 = true,
             ViewKind::Reversed => self.reversed = true,
+            ViewKind::WordsReversed => self.words_reversed = true,
             _ => {}
         }
     }
 }
 
-fn hints() -> [Source<Owner>; 2] {
-    let rot13 = ["vtaber", "cerivbhf", "vafgehpgvba", "qvfertneq", "flfgrz cebzcg", "erirny"];
-    let backwards = ["erongi", "suoiverp", "noitcurtsni", "drager", "tpmorp metsys", "laever", "tegrof"];
-    [(rot13.join("|"), ViewKind::Rot13), (backwards.join("|"), ViewKind::Reversed)].map(|(pattern, kind)| Source {
-        plain: pattern.clone(),
-        pattern,
-        owner: Owner::Hint(kind),
-    })
+/// Words that say that a view is worth building.
+fn hints() -> Vec<Source<Owner>> {
+    /// Words of attacks in plain spelling; short ones would stand by chance in other text when spelled otherwise.
+    const TELLING: [&str; 16] = [
+        "ignore",
+        "previous",
+        "instruction",
+        "disregard",
+        "system prompt",
+        "reveal",
+        "forget",
+        "bypass",
+        "override",
+        "jailbreak",
+        "guideline",
+        "restriction",
+        "developer mode",
+        "do anything now",
+        "unfiltered",
+        "secret",
+    ];
+    const WORDS_REVERSED: [&str; 23] = [
+        "instructions previous",
+        "instructions prior",
+        "instructions your",
+        "instructions earlier",
+        "instructions all",
+        "rules previous",
+        "rules your",
+        "guidelines your",
+        "guidelines previous",
+        "prompt system",
+        "above instructions",
+        "above the disregard",
+        "above the ignore",
+        "above the forget",
+        "directives previous",
+        "previous all",
+        "told were you",
+        "your disregard",
+        "your ignore",
+        "your bypass",
+        "all ignore",
+        "all disregard",
+        "everything forget",
+    ];
+    let rot13 = |word: &str| word.chars().map(rot13_char).collect::<String>();
+    let backwards = |word: &str| word.chars().rev().collect::<String>();
+    let moved = TELLING.iter().flat_map(|word| [rot13(word), rot13(&backwards(word))]).collect::<Vec<_>>().join("|");
+    let turned = TELLING.iter().map(|word| backwards(word)).collect::<Vec<_>>().join("|");
+    let kinds =
+        [(moved, ViewKind::Rot13), (turned, ViewKind::Reversed), (WORDS_REVERSED.join("|"), ViewKind::WordsReversed)];
+    kinds.map(|(pattern, kind)| Source { plain: pattern.clone(), pattern, owner: Owner::Hint(kind) }).into()
 }
 
 #[cfg(test)]

@@ -257,7 +257,7 @@ fn finding_without_text(sighting: Sighting, origin: Origin) -> Finding {
         channel: Channel::Content,
         span: 0..0,
         label: sighting.label,
-        via: &[],
+        via: Via::default(),
     }
 }
 

@@ -27,7 +27,17 @@ fn segments() -> Vec<Segment> {
 fn finding(rule: &str, category: Category, score: f32, segment: usize, span: Range<usize>) -> Finding {
     let origin = segments().get(segment).map_or(Origin::Unknown, |segment| segment.origin);
     let rule = RuleId::new(rule);
-    Finding { rule, category, score, segment, origin, channel: Channel::Content, span, label: "L", via: &[] }
+    Finding {
+        rule,
+        category,
+        score,
+        segment,
+        origin,
+        channel: Channel::Content,
+        span,
+        label: "L",
+        via: crate::model::Via::default(),
+    }
 }
 
 fn email() -> Finding {

@@ -61,7 +61,7 @@ fn email() -> Finding {
         channel: Channel::Content,
         span: 11..17,
         label: "EMAIL",
-        via: &[],
+        via: crate::model::Via::default(),
     }
 }
 

@@ -72,6 +72,14 @@ impl Classifier {
         Ok(Self { model: Model::read(SHIPPED)?, concepts: Concepts::shipped() })
     }
 
+    /// A classifier to which every text is ordinary.
+    ///
+    /// # Errors
+    /// None: that the empty model is sound is what the tests say.
+    pub fn untrained() -> Result<Self, ModelError> {
+        Ok(Self { model: Model::empty().ok_or(ModelError::Damaged)?, concepts: Concepts::shipped() })
+    }
+
     /// Reports the stretches of a text that read like an attack: score, and the window that stands out most.
     pub fn judge(&self, text: &str, matches: &[Match<'_>], report: &mut dyn FnMut(f32, Range<usize>)) {
         self.each_score(text, matches, &mut |score, worst| {
@@ -82,6 +90,7 @@ impl Classifier {
     }
 
     /// The highest score of a text, also where it is too low to be reported.
+    #[cfg(test)]
     pub fn score(&self, text: &str, matches: &[Match<'_>]) -> f32 {
         let mut highest = 0.0_f32;
         self.each_score(text, matches, &mut |score, _| highest = highest.max(score));

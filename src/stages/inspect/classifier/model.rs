@@ -73,6 +73,12 @@ impl Model {
         sound.then_some(Self { lines, stack, scale, table })
     }
 
+    /// A model that gives every text the score zero.
+    pub fn empty() -> Option<Self> {
+        let scale = Scale::new(vec![(0.0, 0.0), (1.0, 0.0)])?;
+        Self::new([Line { step: 0.0, bias: 0.0 }; 2], [0.0; STACK_LEN], scale, vec![[0; 2]; 1 << BITS.start()])
+    }
+
     /// The weights of a feature.
     pub fn weights(&self, key: u64) -> [i8; 2] {
         self.table.get(index_of(key, self.table.len())).copied().unwrap_or_default()

@@ -7,7 +7,7 @@ use std::ops::Range;
 /// Long windows that are judged together: about 4,000 tokens, or 20 KB of English.
 const WINDOWS_TOGETHER: usize = 64;
 /// Weights of the stack, the first for a constant.
-pub(super) const STACK_LEN: usize = 22;
+pub(super) const STACK_LEN: usize = 18;
 
 /// What signatures say about a stretch of text.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -55,7 +55,6 @@ struct Shape {
     short_second: f32,
     long: f32,
     long_mean: f32,
-    tokens: f32,
 }
 
 /// The stretches of a text, in order; they overlap by one long window.
@@ -70,8 +69,7 @@ pub(super) fn stretches(windows: &Windows) -> Vec<Stretch> {
             let begin = windows.short.partition_point(|window| window.span.start < span.start);
             let end = windows.short.partition_point(|window| window.span.start < span.end);
             let short = windows.short.get(begin..end).unwrap_or_default();
-            let tokens = if windows.long.len() <= WINDOWS_TOGETHER { windows.tokens } else { 64 * long.len() };
-            all.extend(stretch(span, short, long, tokens));
+            all.extend(stretch(span, short, long));
         }
         if to == windows.long.len() {
             break;
@@ -81,7 +79,7 @@ pub(super) fn stretches(windows: &Windows) -> Vec<Stretch> {
     all
 }
 
-fn stretch(span: Range<usize>, short: &[Window], long: &[Window], tokens: usize) -> Option<Stretch> {
+fn stretch(span: Range<usize>, short: &[Window], long: &[Window]) -> Option<Stretch> {
     let (at, worst) = short.iter().enumerate().max_by(|a, b| a.1.margin.total_cmp(&b.1.margin))?;
     // Neighbours overlap and say the same.
     let others = short.iter().enumerate().filter(|(other, _)| other.abs_diff(at) > 1);
@@ -92,7 +90,6 @@ fn stretch(span: Range<usize>, short: &[Window], long: &[Window], tokens: usize)
         short_second,
         long: long.iter().map(|window| window.margin).fold(LEAST_MARGIN, f32::max),
         long_mean: long.iter().map(|window| window.margin).sum::<f32>() / long.len().max(1) as f32,
-        tokens: tokens as f32,
     };
     Some(Stretch { span, worst: worst.span.clone(), shape })
 }
@@ -103,12 +100,10 @@ const LEAST_MARGIN: f32 = -6.0;
 impl Stretch {
     /// What the stack sees, with what signatures say.
     pub fn inputs(&self, evidence: &Evidence) -> Inputs {
-        let Shape { short, short_second, long, long_mean, tokens } = self.shape;
+        let Shape { short, short_second, long, long_mean } = self.shape;
         let bounded = |margin: f32| margin.clamp(LEAST_MARGIN, -LEAST_MARGIN);
         let above = |margin: f32, knee: f32| (bounded(margin) - knee).max(0.0);
         let is = |yes: bool| if yes { 1.0 } else { 0.0 };
-        // Lengths in four steps: a number of tokens says little beyond them.
-        let [tiny, little, middle, large] = [12.0, 48.0, 200.0, 800.0].map(|bound| is(tokens > bound));
         [
             1.0,
             bounded(short),
@@ -128,10 +123,6 @@ impl Stretch {
             evidence.second,
             is(evidence.second >= 0.5),
             f32::from(evidence.families.min(4)),
-            tiny,
-            little,
-            middle,
-            large,
         ]
     }
 }

@@ -7,12 +7,18 @@ use super::model::{LEAST_FEATURES, Line, Model, WINDOW_TOKENS, index_of};
 use super::scan::{Scratch, scan, windows_of};
 use super::stack::{STACK_LEN, Scale, stretches};
 use super::tokens::Kind;
-use super::{Match, evidence_in};
+use super::evidence_in;
+use crate::config::settings::Pack;
+use crate::model::Origin;
+use crate::stages::inspect::budget::TimeBudget;
+use crate::stages::inspect::injection::Injection;
+use crate::stages::inspect::signatures::CompileError;
 use crate::stages::inspect::views::{Invisible, is_plain, normalise};
 use std::collections::HashSet;
 use std::ops::Range;
+use std::time::{Duration, Instant};
 
-pub use super::SCORES;
+pub use super::{Match, SCORES};
 /// Numbers that the stack sees of a stretch of text.
 pub const INPUTS: usize = STACK_LEN;
 /// A window's features count for at least so many.
@@ -69,6 +75,26 @@ impl Consumer for Collected {
     fn token(&mut self, _: usize, _: Range<usize>, kind: Kind, keys: &[u64]) {
         let parts = if kind == Kind::Word { std::mem::take(&mut self.parts) } else { Vec::new() };
         self.tokens.push((keys.to_vec(), parts));
+    }
+}
+
+/// Signatures alone, as the classifier counts them.
+pub struct Matcher(Injection);
+
+impl Matcher {
+    /// Compiles packs.
+    ///
+    /// # Errors
+    /// [`CompileError`] names the first signature that does not compile.
+    pub fn compile(packs: &[Pack]) -> Result<Self, CompileError> {
+        Injection::untrained(packs).map(Self)
+    }
+
+    /// What signatures say of a view: family, score and place.
+    pub fn matches(&self, view: &str, origin: Origin) -> Vec<(String, f32, Range<usize>)> {
+        let start = Instant::now();
+        let budget = TimeBudget { deadline: start + Duration::from_secs(3600), now: &|| start };
+        self.0.matches(view, origin, &budget)
     }
 }
 
