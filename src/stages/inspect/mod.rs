@@ -22,8 +22,8 @@ mod bank;
 mod budget;
 mod cache;
 mod characters;
-mod codes;
 mod classifier;
+mod codes;
 mod context;
 #[cfg(test)]
 mod cpu_time;

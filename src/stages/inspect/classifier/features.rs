@@ -149,8 +149,9 @@ impl Said {
             }
         }
         if let [Some((_, first)), second, third, _] = self.latest {
-            let mut three =
-                |near: Concept, far: Concept, kind: u64| keys.add(own | near.code() << 8 | far.code() << 16 | 1 << kind);
+            let mut three = |near: Concept, far: Concept, kind: u64| {
+                keys.add(own | near.code() << 8 | far.code() << 16 | 1 << kind)
+            };
             if let Some((_, second)) = second {
                 three(first, second, 42);
                 if let Some((_, third)) = third {

@@ -187,11 +187,11 @@ mod tests {
 
     #[test]
     fn stretches_cover_every_long_window_and_overlap() {
-        let window = |at: usize, len: usize| Window { margin: if at == 9_000 { 5.0 } else { -1.0 }, span: at..at + len };
+        let window =
+            |at: usize, len: usize| Window { margin: if at == 9_000 { 5.0 } else { -1.0 }, span: at..at + len };
         let windows = Windows {
             short: (0..800).map(|n| window(n * 15, 30)).collect(),
             long: (0..200).map(|n| window(n * 60, 120)).collect(),
-            tokens: 12_800,
         };
         let all = stretches(&windows);
         assert_eq!((all[0].span.start, all.last().unwrap().span.end), (0, 199 * 60 + 120));

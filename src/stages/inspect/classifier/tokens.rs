@@ -74,9 +74,7 @@ fn word_end(text: &str, start: usize) -> usize {
         match bytes.get(end) {
             Some(byte) if byte.is_ascii_alphabetic() => end = end.saturating_add(1),
             // An apostrophe between letters: don't.
-            Some(b'\'')
-                if end > start && bytes.get(end.saturating_add(1)).is_some_and(u8::is_ascii_alphabetic) =>
-            {
+            Some(b'\'') if end > start && bytes.get(end.saturating_add(1)).is_some_and(u8::is_ascii_alphabetic) => {
                 end = end.saturating_add(1);
             }
             Some(byte) if !byte.is_ascii() => {
