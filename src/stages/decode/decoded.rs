@@ -1,6 +1,7 @@
 //! An answer whose bytes are understood, whole or one event of a stream.
 
 use super::exchange::{Coverage, Edit, ToolCall};
+use super::lanes::{LaneEnd, LanePiece};
 use crate::model::{Segment, Untrusted};
 use std::ops::Range;
 
@@ -55,6 +56,12 @@ pub struct AnswerFacts {
     pub media: Vec<Range<usize>>,
     /// Values that repeat the text of this body token by token (`logprobs`), with what stands for nothing in their place.
     pub echoes: Vec<Edit>,
+    /// Strings of this event that continue a text of earlier events, in the order of the body.
+    pub pieces: Vec<LanePiece>,
+    /// Texts that end with this event.
+    pub lane_ends: Vec<LaneEnd>,
+    /// Whether its reasoning is signed by the provider, so that nobody may edit it.
+    pub signed_reasoning: bool,
     /// Whether this is the stream's last event (`[DONE]`, `message_stop`, `response.completed`).
     pub ends_stream: bool,
     /// Whether this is an error inside a 200 answer.

@@ -87,6 +87,36 @@ impl Inspector {
         Examined::new(decoded, list, report)
     }
 
+    /// Looks at one event of a stream, except at the segments `in_lanes` (ascending): they are parts of longer texts, and the
+    /// stream judges those.
+    pub(super) fn event(
+        &self,
+        decoded: &Decoded,
+        in_lanes: &[usize],
+        tools: &ToolPolicy,
+        budget: &TimeBudget<'_>,
+    ) -> (Vec<Finding>, GuardReport) {
+        let facts = decoded.facts();
+        if facts.segments.is_empty() && facts.tool_calls.is_empty() {
+            return (Vec::new(), GuardReport::default());
+        }
+        let mut pass = Pass::new(self, Direction::Response, &facts.segments, decoded.body(), budget);
+        pass.left_out = in_lanes;
+        pass.tool_names(&[], &facts.tool_calls, tools);
+        let outcome = pass.segments().and_then(|()| pass.tool_arguments(&facts.tool_calls, tools));
+        pass.finish(outcome)
+    }
+
+    /// The guards that a stream steps byte by byte.
+    pub(super) fn exact(&self) -> Exact<'_> {
+        Exact { keys: &self.own_keys, secrets: &self.secrets, pii: &self.pii }
+    }
+
+    /// Judges a whole call of a stream by its arguments.
+    pub(super) fn judge_call(&self, _name: &str, arguments: &str, tools: &ToolPolicy, out: &mut Vec<Sighting>) {
+        self.tools.judge(arguments, tools, out);
+    }
+
     /// A text as it may stand in a record, whose writer escapes: secrets and personal data as `[LABEL]`.
     pub fn redact_for_record(&self, text: &str) -> String {
         let mut sightings = Vec::new();
@@ -126,6 +156,13 @@ impl Inspector {
         seen.extend(plain.into_iter().map(|sighting| Seen { sighting, via: Via::default() }));
         Ok(decoding)
     }
+}
+
+/// Guards of exact form.
+pub(super) struct Exact<'a> {
+    pub(super) keys: &'a OwnKeys,
+    pub(super) secrets: &'a Secrets,
+    pub(super) pii: &'a Pii,
 }
 
 /// Whether a text is looked at for injection.
@@ -176,6 +213,8 @@ struct Pass<'a, 'b> {
     seen: Vec<Seen>,
     left_to_the_model: bool,
     cut: bool,
+    /// Segments that are judged elsewhere, ascending.
+    left_out: &'a [usize],
 }
 
 impl<'a, 'b> Pass<'a, 'b> {
@@ -187,14 +226,15 @@ impl<'a, 'b> Pass<'a, 'b> {
         budget: &'a TimeBudget<'b>,
     ) -> Self {
         let (list, report, seen) = (Vec::new(), GuardReport::default(), Vec::new());
-        Self { inspector, direction, segments, body, budget, list, report, seen, left_to_the_model: false, cut: false }
+        let (left_to_the_model, cut, left_out) = (false, false, &[][..]);
+        Self { inspector, direction, segments, body, budget, list, report, seen, left_to_the_model, cut, left_out }
     }
 
     fn segments(&mut self) -> Result<(), Spent> {
         for (index, segment) in self.segments.iter().enumerate() {
             self.budget.check()?;
             let text = segment.text(self.body);
-            if !text.is_empty() {
+            if !text.is_empty() && self.left_out.binary_search(&index).is_err() {
                 self.segment(index, segment, text)?;
             }
         }
@@ -279,6 +319,9 @@ impl<'a, 'b> Pass<'a, 'b> {
             by_channel.filter(|(_, s)| direction == Direction::Response && s.channel == Channel::ToolArguments);
         for index in by_name.chain(by_channel.map(|(index, _)| index)) {
             self.budget.check()?;
+            if self.left_out.binary_search(&index).is_ok() {
+                continue;
+            }
             let Some(segment) = self.segments.get(index) else { continue };
             let mut sightings = Vec::new();
             self.inspector.tools.judge(segment.text(self.body), tools, &mut sightings);

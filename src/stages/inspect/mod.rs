@@ -49,4 +49,4 @@ pub use engine::Inspector;
 pub use findings::{Examined, Findings, GuardReport};
 pub use sighting::Sighting;
 pub use signatures::CompileError;
-pub use stream::StreamInspector;
+pub use stream::{HeldBytes, Holding, StreamInspector};

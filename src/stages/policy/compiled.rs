@@ -7,10 +7,10 @@ use super::tally::Tally;
 use crate::config::settings::{FindingMatch, MediaChoice, Policy, Rule};
 use crate::model::{
     Action, Category, Cause, Channel, Direction, FailureChoice, Finding, Mode, Origin, PolicyId, Refusal, RuleId,
-    Segment, Stage,
+    Segment, Stage, StreamPolicy,
 };
 use crate::stages::decode::Exchange;
-use crate::stages::inspect::{Examined, Findings, GuardReport};
+use crate::stages::inspect::{Examined, Findings, GuardReport, Holding};
 use std::collections::HashSet;
 
 /// The name under which `media: block` stands among the rules of a verdict and a refusal.
@@ -28,6 +28,7 @@ pub struct CompiledPolicy {
     mode: Mode,
     when_inspection_fails: FailureChoice,
     media: MediaChoice,
+    streams: StreamPolicy,
     rules: Vec<Rule>,
     denied_arguments: Vec<Category>,
     tools_rule: RuleId,
@@ -74,6 +75,7 @@ impl CompiledPolicy {
             mode: policy.mode,
             when_inspection_fails: policy.when_inspection_fails,
             media: policy.media,
+            streams: policy.streams,
             rules: policy.rules.clone(),
             denied_arguments: policy.tools.deny_arguments.clone(),
             tools_rule: RuleId::new(TOOLS),
@@ -89,6 +91,27 @@ impl CompiledPolicy {
     /// Whether it acts.
     pub fn mode(&self) -> Mode {
         self.mode
+    }
+
+    /// Bounds of what is held of a stream.
+    pub fn streams(&self) -> StreamPolicy {
+        self.streams
+    }
+
+    /// Of which families it would keep something from the client: only for these a stream is held, by a
+    /// shadow too, whose record is to say what would have happened.
+    pub fn holding(&self) -> Holding {
+        let acts = |category: Category| {
+            let acting = self.rules.iter().filter(|rule| {
+                let names_it = match &rule.finding {
+                    FindingMatch::Category(named) => *named == category,
+                    FindingMatch::Rule(prefix) => is_at_or_below(prefix.as_str(), category.name()),
+                };
+                names_it && rule.action >= Action::Redact && rule.direction != Some(Direction::Request)
+            });
+            acting.map(|rule| rule.min_score).min_by(f32::total_cmp)
+        };
+        Holding { secrets: acts(Category::Secret), pii: acts(Category::Pii) }
     }
 
     /// Decides about a request.
@@ -162,7 +185,9 @@ impl CompiledPolicy {
                     Placement::Nowhere => misplaced = true,
                 }
             }
-            tally.count(finding, rule, decided);
+            if finding.label != Finding::CONTINUED {
+                tally.count(finding, rule, decided);
+            }
             action = action.max(decided);
         }
         let mut settings = Vec::new();

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::settings::ToolPolicy;
-use crate::model::{Category, Channel, Endpoint, OffsetMap, Origin, TextKind};
+use crate::model::{Category, Channel, Endpoint, OffsetMap, Origin, StreamPolicy, TextKind};
 use crate::stages::accept::Head;
 use crate::stages::admit::Admitted;
 use crate::stages::decode::{AnswerFacts, Decoded, DecodedForm, RequestFacts};
@@ -54,6 +54,7 @@ fn settings(rules: Vec<Rule>) -> Policy {
         rules,
         tools: ToolPolicy { allow: None, deny: Vec::new(), max_chars_per_field: None, deny_arguments: Vec::new() },
         media: MediaChoice::Allow,
+        streams: StreamPolicy::default(),
     }
 }
 

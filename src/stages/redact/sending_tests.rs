@@ -3,7 +3,8 @@
 use super::*;
 use crate::config::settings::{FindingMatch, MediaChoice, Policy, Rule, ToolPolicy};
 use crate::model::{
-    Category, Channel, Endpoint, FailureChoice, Finding, OffsetMap, Origin, PolicyId, RuleId, Segment, TextKind,
+    Category, Channel, Endpoint, FailureChoice, Finding, OffsetMap, Origin, PolicyId, RuleId, Segment, StreamPolicy,
+    TextKind,
 };
 use crate::stages::accept::Head;
 use crate::stages::admit::Admitted;
@@ -30,6 +31,7 @@ fn policy(action: Action, mode: Mode) -> CompiledPolicy {
         }],
         tools: ToolPolicy { allow: None, deny: Vec::new(), max_chars_per_field: None, deny_arguments: Vec::new() },
         media: MediaChoice::Allow,
+        streams: StreamPolicy::default(),
     })
 }
 
