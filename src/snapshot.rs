@@ -2,7 +2,7 @@
 //! the snapshot it began with until it ends.
 
 pub use crate::config::Loaded;
-use crate::config::settings::{Gateway, Limits, Policy, Route, ToolPolicy};
+use crate::config::settings::{Gateway, Limits, Pack, Policy, Route, RouteFormat, ToolPolicy};
 use crate::model::{PolicyId, RouteId, UpstreamId};
 use crate::stages::admit::Admission;
 use crate::stages::decode::{Decoder, JsonLimits, SchemaError};
@@ -50,6 +50,37 @@ pub struct CompiledRoute {
     pub cors_origins: Vec<String>,
 }
 
+/// One policy and the detectors, ready to run without routes, clients and upstreams.
+#[derive(Debug)]
+pub struct Offline {
+    /// The detectors.
+    pub inspector: Inspector,
+    /// Reads bodies of providers' endpoints.
+    pub decoder: Decoder,
+    /// Judges them.
+    pub policy: CompiledPolicy,
+    /// The policy's tools, which the guards need.
+    pub tools: ToolPolicy,
+}
+
+impl Offline {
+    /// Compiles a policy and the packs.
+    ///
+    /// # Errors
+    /// The first thing that does not compile.
+    pub fn compile(policy: &Policy, packs: &[Pack]) -> Result<Self, SnapshotError> {
+        let format = RouteFormat::Provider;
+        let decoder = Decoder::for_route(&format, json_limits(&Limits::default()))
+            .map_err(|source| SnapshotError::Schema { route: RouteId::new("offline"), source })?;
+        Ok(Self {
+            inspector: Inspector::compile(packs, &[])?,
+            decoder,
+            policy: CompiledPolicy::compile(policy),
+            tools: policy.tools.clone(),
+        })
+    }
+}
+
 /// Why a configuration that reads well cannot be compiled.
 #[derive(Debug, thiserror::Error)]
 pub enum SnapshotError {
@@ -90,7 +121,11 @@ impl Snapshot {
     ) -> Result<Self, SnapshotError> {
         let Loaded { gateway, policies, packs, hash, .. } = loaded;
         let hash = hex(&hash);
-        let inspector = Arc::new(Inspector::compile(&packs, &gateway.upstreams)?);
+        let inspector = Inspector::compile(&packs, &gateway.upstreams)?;
+        let inspector = Arc::new(match previous {
+            Some(previous) => inspector.with_knowledge_of(&previous.inspector),
+            None => inspector,
+        });
         let upstreams = Upstreams::compile(&gateway.upstreams, breakers, previous.map(|snapshot| &snapshot.upstreams))?;
         let policies: HashMap<PolicyId, (Arc<CompiledPolicy>, ToolPolicy)> =
             policies.iter().map(|policy| (policy.id.clone(), ready_policy(policy))).collect();

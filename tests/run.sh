@@ -46,6 +46,19 @@ for configuration in "${configurations[@]}"; do
     "$binary" check --config "$configuration"
 done
 
+begin "detection and false alarms on the project's own cases"
+tests/detection/check.sh own "$binary"
+
+skipped=()
+begin "detection and false alarms on the corpora"
+status=0
+tests/detection/check.sh corpora "$binary" || status=$?
+case $status in
+0) ;;
+3) skipped+=("detection on the corpora (no ../shared/data/corpora)") ;;
+*) exit "$status" ;;
+esac
+
 begin "official clients against the release binary"
 tests/sdk/run.sh "$binary"
 
@@ -55,7 +68,6 @@ if ! command -v promtool >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get 
     apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends prometheus
 fi
 
-skipped=()
 missing=()
 for tool in promtool kubectl systemd-analyze; do
     command -v "$tool" >/dev/null || missing+=("$tool")

@@ -1,6 +1,7 @@
 //! The command line: what each command is called and which module runs it.
 
 pub mod check;
+mod eval;
 pub mod keys;
 mod reload;
 mod serve;
@@ -32,6 +33,8 @@ enum Command {
         #[arg(long, default_value = "gateway.yaml")]
         config: PathBuf,
     },
+    /// Measure detection on labelled texts. Exit code 0: done, 1: floors do not hold, 2: could not run.
+    Eval(Box<eval::Arguments>),
     /// Make and hash clients' keys.
     Keys {
         #[command(subcommand)]
@@ -52,6 +55,7 @@ pub fn run() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Serve { config } => return serve::run(&config),
         Command::Check { config } => return check::run(&config),
+        Command::Eval(arguments) => return eval::run(&arguments),
         Command::Keys { command: KeysCommand::New } => keys::new(&mut std::io::stdout()),
         Command::Keys { command: KeysCommand::Hash } => keys::hash_from(&mut std::io::stdin(), &mut std::io::stdout()),
     };

@@ -81,6 +81,16 @@ pub fn load(gateway_yaml: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result
     }
 }
 
+/// Loads a folder of policies and packs alone, for commands that judge texts without a gateway.
+///
+/// # Errors
+/// All faults of all files, as [`load`] has it.
+pub fn load_policies(directory: &Path) -> Result<(Vec<Policy>, Vec<Pack>), Faults> {
+    let mut load = Load::default();
+    load.read_policies(directory, None, directory);
+    if load.faults.is_empty() { Ok((load.policies, load.packs)) } else { Err(Faults::new(load.faults)) }
+}
+
 /// What has been read so far.
 #[derive(Default)]
 struct Load {

@@ -9,7 +9,7 @@
 //! | [`settings`] | the types that the rest of the gateway sees |
 //! | `load` | which files are read, in which order |
 //! | `gateway`, `upstreams`, `routes`, `clients` | the parts of `gateway.yaml` |
-//! | `policies`, `packs` | the two kinds of files in `policies/` |
+//! | `policies`, `tools`, `packs` | the two kinds of files in `policies/` |
 //! | `reader` | reading typed values out of the tree, collecting faults |
 //! | `tree` | YAML with positions; refuses what makes a file mean something else than it seems to say |
 //! | `units`, `base_url`, `references` | quantities, addresses, `${env:…}` and `${file:…}` |
@@ -30,6 +30,7 @@ mod references;
 mod routes;
 pub mod settings;
 mod source;
+mod tools;
 mod tree;
 mod units;
 mod upstreams;
@@ -39,4 +40,4 @@ mod tests;
 
 pub use faults::{Fault, FaultKind, Faults, MAX_FAULTS, Place};
 pub use files::{ReadError, SourceFile, fingerprint, read_bounded};
-pub use load::{Loaded, load, process_environment};
+pub use load::{Loaded, load, load_policies, process_environment};

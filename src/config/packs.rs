@@ -4,7 +4,7 @@
 use super::faults::Place;
 use super::policies::read_origins;
 use super::reader::{Fields, Reader};
-use super::settings::{Pack, Signature, SignatureView};
+use super::settings::{Example, Pack, Severity, Signature, SignatureView};
 use super::tree::{Node, Value};
 use crate::model::RuleId;
 use regex_automata::meta;
@@ -14,6 +14,19 @@ const MAX_COMPILED_BYTES: usize = 2 << 20;
 
 /// Longest pattern as written, in bytes.
 const MAX_PATTERN_BYTES: usize = 4_096;
+
+const VIEWS: [(&str, SignatureView); 3] =
+    [("raw", SignatureView::Raw), ("normalised", SignatureView::Normalised), ("hidden", SignatureView::Hidden)];
+
+/// Examples in one list of a signature; they are scanned at every load.
+const MAX_EXAMPLES: usize = 100;
+
+/// Longest example, in bytes.
+const MAX_EXAMPLE_BYTES: usize = 4_096;
+
+/// How references are written.
+const REFERENCE_HELP: &str =
+    "write OWASP-LLM01, OWASP-ASI01, MITRE-ATLAS-AML.T0051, MITRE-ATLAS-AML.T0051.001, CWE-1427 or CVE-2024-12345";
 
 /// Deepest nesting of a pattern.
 const MAX_PATTERN_DEPTH: u32 = 64;
@@ -49,16 +62,17 @@ fn read_signature(r: &mut Reader<'_>, node: &Node, ids: &mut Vec<(RuleId, Place)
         #[allow(clippy::cast_possible_truncation)]
         r.share(n, "`score`").map(|score| score as f32)
     });
-    let view = f.or("view", SignatureView::Normalised, |n, what| {
-        r.word(n, what, &[("raw", SignatureView::Raw), ("normalised", SignatureView::Normalised)])
-    });
+    let severity = f
+        .need(r, "severity")
+        .and_then(|n| r.word(n, "`severity`", &Severity::ALL.map(|severity| (severity.name(), severity))));
+    let view = f.or("view", SignatureView::Normalised, |n, what| r.word(n, what, &VIEWS));
     let patterns = f.need(r, "patterns").map(|n| read_patterns(r, n));
     let origins = f.or("origins", Vec::new(), |n, what| match &n.value {
         // Packs are maintained as a table with the same keys throughout; in them an empty list says "all".
         Value::List(items) if items.is_empty() => None,
         _ => Some(read_origins(r, n, what)),
     });
-    let references = f.or("references", Vec::new(), |n, what| Some(texts(r, n, what)));
+    let references = f.need(r, "references").map(|n| read_references(r, n));
     let examples = f.need(r, "examples").and_then(|n| read_examples(r, n));
     f.finish(r);
     let (examples_match, examples_no_match) = examples?;
@@ -68,10 +82,11 @@ fn read_signature(r: &mut Reader<'_>, node: &Node, ids: &mut Vec<(RuleId, Place)
         why: why?,
         languages: languages?,
         score: score?,
+        severity: severity?,
         patterns: patterns?,
         view,
         origins,
-        references,
+        references: references?,
         examples_match,
         examples_no_match,
     })
@@ -87,12 +102,71 @@ fn read_id(r: &mut Reader<'_>, node: &Node) -> Option<RuleId> {
     Some(RuleId::new(id))
 }
 
-fn read_examples(r: &mut Reader<'_>, node: &Node) -> Option<(Vec<String>, Vec<String>)> {
+fn read_examples(r: &mut Reader<'_>, node: &Node) -> Option<(Vec<Example>, Vec<Example>)> {
     let mut f = r.map(node, "`examples`")?;
-    let positive = f.need(r, "match").map(|n| texts(r, n, "`match`"));
-    let negative = f.need(r, "no_match").map(|n| texts(r, n, "`no_match`"));
+    let positive = f.need(r, "match").map(|n| example_list(r, n, "`match`"));
+    let negative = f.need(r, "no_match").map(|n| example_list(r, n, "`no_match`"));
     f.finish(r);
     Some((positive?, negative?))
+}
+
+/// Examples with their places: whether they match is known only when all packs are compiled.
+fn example_list(r: &mut Reader<'_>, node: &Node, what: &str) -> Vec<Example> {
+    let mut examples = Vec::new();
+    let items = r.one_or_list(node, what);
+    if items.len() > MAX_EXAMPLES {
+        r.fault(node.place, format!("{what} has more than {MAX_EXAMPLES} examples"));
+    }
+    for item in items.iter().take(MAX_EXAMPLES) {
+        match r.text(item, "an example") {
+            Some(text) if text.trim().is_empty() => r.fault(item.place, "this example is empty"),
+            Some(text) if text.len() > MAX_EXAMPLE_BYTES => {
+                r.fault(item.place, format!("this example is longer than {MAX_EXAMPLE_BYTES} bytes"));
+            }
+            Some(text) => {
+                let Place { line, column, .. } = item.place;
+                examples.push(Example { text, at: format!("{}:{line}:{column}", r.source.path.display()) });
+            }
+            None => {}
+        }
+    }
+    examples
+}
+
+fn read_references(r: &mut Reader<'_>, node: &Node) -> Vec<String> {
+    let mut references = Vec::new();
+    for item in r.one_or_list(node, "`references`") {
+        let Some(reference) = r.text(item, "a reference") else { continue };
+        if is_reference(&reference) {
+            references.push(reference);
+        } else {
+            r.fault_with_help(item.place, format!("{} is no reference", r.shown(item)), REFERENCE_HELP);
+        }
+    }
+    references
+}
+
+/// Sources: OWASP Top 10 for LLM applications 2025 and for agentic applications 2026, MITRE ATLAS, CWE, CVE.
+fn is_reference(text: &str) -> bool {
+    let digits = |text: &str, least: usize, most: usize| {
+        (least..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let ten = |number: &str| digits(number, 2, 2) && (1..=10).contains(&number.parse().unwrap_or(0_u8));
+    if let Some(number) = text.strip_prefix("OWASP-LLM").or_else(|| text.strip_prefix("OWASP-ASI")) {
+        return ten(number);
+    }
+    if let Some(technique) = text.strip_prefix("MITRE-ATLAS-AML.T") {
+        return match technique.split_once('.') {
+            Some((technique, part)) => digits(technique, 4, 4) && digits(part, 3, 3),
+            None => digits(technique, 4, 4),
+        };
+    }
+    if let Some(number) = text.strip_prefix("CWE-") {
+        return digits(number, 1, 5) && !number.starts_with('0');
+    }
+    text.strip_prefix("CVE-")
+        .and_then(|rest| rest.split_once('-'))
+        .is_some_and(|(year, number)| digits(year, 4, 4) && digits(number, 4, 7))
 }
 
 /// A list of texts that are not empty; at least one.

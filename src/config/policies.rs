@@ -1,22 +1,15 @@
 //! `policies/*.yaml` with a `policy:` key.
 
 use super::defaults;
-use super::gateway::limit_or_unlimited;
 use super::reader::{Fields, Reader, did_you_mean};
 use super::settings::{FindingMatch, MediaChoice, Policy, Rule, ToolPolicy};
+use super::tools;
 use super::tree::Node;
 use crate::model::{
     Action, AtBound, Category, Direction, FailureChoice, Mode, OnBlock, Origin, PolicyId, RuleId, StreamPolicy,
 };
 use std::collections::HashSet;
 use std::time::Duration;
-
-/// What a tool call's arguments can be judged by.
-const SINKS: [Category; 5] =
-    [Category::Xss, Category::SqlInjection, Category::CommandInjection, Category::PathTraversal, Category::Ssrf];
-
-/// Most characters of one field that a policy can allow.
-const MAX_CHARS: u64 = 100_000_000;
 
 /// Reads a policy. Its name is read apart, by [`super::load()`], so that it counts as declared whatever else is wrong.
 pub(super) fn read(r: &mut Reader<'_>, mut f: Fields<'_>, name: String) -> Policy {
@@ -26,7 +19,7 @@ pub(super) fn read(r: &mut Reader<'_>, mut f: Fields<'_>, name: String) -> Polic
         r.word(n, what, &[("block", FailureChoice::Block), ("allow", FailureChoice::Allow)])
     });
     let rules = f.need(r, "rules").map(|n| read_rules(r, n)).unwrap_or_default();
-    let tools = f.or("tools", no_tool_rules(), |n, _| read_tools(r, n));
+    let tools = f.or("tools", ToolPolicy::default(), |n, _| tools::read(r, n));
     let media = f.or("media", MediaChoice::Allow, |n, what| {
         r.word(n, what, &[("allow", MediaChoice::Allow), ("block", MediaChoice::Block)])
     });
@@ -124,15 +117,6 @@ fn refuse_impossible_redaction(r: &mut Reader<'_>, node: &Node, action: Action, 
     }
 }
 
-fn no_tool_rules() -> ToolPolicy {
-    ToolPolicy {
-        allow: None,
-        deny: Vec::new(),
-        max_chars_per_field: Some(defaults::MAX_CHARS_PER_FIELD),
-        deny_arguments: Vec::new(),
-    }
-}
-
 fn read_streams(r: &mut Reader<'_>, node: &Node) -> Option<StreamPolicy> {
     const BOUNDS: [(&str, AtBound); 2] = [("cut", AtBound::Cut), ("deliver", AtBound::Deliver)];
     const ENDINGS: [(&str, OnBlock); 2] = [("finish", OnBlock::Finish), ("error", OnBlock::Error)];
@@ -153,41 +137,4 @@ fn read_streams(r: &mut Reader<'_>, node: &Node) -> Option<StreamPolicy> {
     };
     f.finish(r);
     Some(streams)
-}
-
-fn read_tools(r: &mut Reader<'_>, node: &Node) -> Option<ToolPolicy> {
-    let mut f = r.map(node, "`tools`")?;
-    let allow = f.get("allow").map(|n| read_tool_names(r, n, "`allow`", &[]));
-    let deny = f.get("deny").map(|n| read_tool_names(r, n, "`deny`", allow.as_deref().unwrap_or_default()));
-    let mut tools = ToolPolicy { allow, deny: deny.unwrap_or_default(), ..no_tool_rules() };
-    if let Some(mut arguments) = f.get("arguments").and_then(|n| r.map(n, "`arguments`")) {
-        tools.max_chars_per_field = arguments.or("max_chars_per_field", tools.max_chars_per_field, |n, what| {
-            let limit = limit_or_unlimited(r, n, what, MAX_CHARS)?;
-            Some(limit.and_then(|chars| usize::try_from(chars).ok()))
-        });
-        tools.deny_arguments = arguments.or("deny", Vec::new(), |n, what| {
-            let words = SINKS.map(|sink| (sink.name(), sink));
-            Some(r.one_or_list(n, what).iter().filter_map(|item| r.word(item, "a sink", &words)).collect())
-        });
-        arguments.finish(r);
-    }
-    f.finish(r);
-    Some(tools)
-}
-
-/// Names of tools, exact. An empty list is a statement: `allow: []` allows none.
-fn read_tool_names(r: &mut Reader<'_>, node: &Node, what: &str, elsewhere: &[String]) -> Vec<String> {
-    let mut names = Vec::new();
-    for item in r.list_or_empty(node, what) {
-        let Some(name) = r.text(item, "a tool's name") else { continue };
-        if name.is_empty() || name.len() > 256 || name.chars().any(|c| c.is_control() || c == '*') {
-            let help = "names are compared as they are; there are no wildcards";
-            r.fault_with_help(item.place, "this cannot be a tool's name", help);
-        } else if elsewhere.contains(&name) {
-            r.fault(item.place, format!("the tool {} is allowed and denied", r.shown(item)));
-        } else {
-            names.push(name);
-        }
-    }
-    names
 }

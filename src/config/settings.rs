@@ -309,8 +309,41 @@ pub struct ToolPolicy {
     pub deny: Vec<String>,
     /// Longest string in a tool call's arguments, in characters; `None` is unlimited. Default: 10 000.
     pub max_chars_per_field: Option<usize>,
-    /// Sinks that arguments are judged by: `Xss`, `SqlInjection`, `CommandInjection`, `PathTraversal`, `Ssrf`.
+    /// Sinks that arguments are judged by: `Xss`, `SqlInjection`, `CommandInjection`, `PathTraversal`, `Ssrf`,
+    /// `TemplateInjection`. Default: none.
     pub deny_arguments: Vec<Category>,
+    /// A call whose arguments do not fit the schema that the request declared. Default: flag. `Block` holds for answers; a
+    /// call in the history is only recorded, since blocking it would end the conversation over what is done already.
+    pub schema: Reaction,
+    /// A call of a tool that the request does not declare. Default: flag. `Block` holds for answers, as above.
+    pub undeclared: Reaction,
+    /// The definitions that a request brings.
+    pub definitions: DefinitionPolicy,
+}
+
+/// What is done about something that a guard of tools saw and no rule speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reaction {
+    /// It is not looked for.
+    Off,
+    /// It is recorded.
+    Flag,
+    /// It is refused.
+    Block,
+}
+
+/// How definitions of tools are compared with each other and with those seen before.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DefinitionPolicy {
+    /// A definition that is not the one that this client sent first under this name on this route, or not the one of `pins`.
+    /// Default: flag, which tells each new definition once and takes it for known then; `Block` takes none but the first.
+    pub changed: Reaction,
+    /// Two tools of one request whose names are equal or look equal, with different definitions. Default: flag.
+    pub shadowed: Reaction,
+    /// A description that tells what to do about another tool of the request. Default: flag.
+    pub cross_references: Reaction,
+    /// SHA-256 of the canonical JSON of the only definition that a name may have. Default: none.
+    pub pins: Vec<(String, [u8; 32])>,
 }
 
 /// Whether media may pass.
@@ -345,18 +378,57 @@ pub struct Signature {
     pub languages: Vec<String>,
     /// How sure a match is, 0.0 to 1.0.
     pub score: f32,
+    /// How bad it is when what it looks for gets through. Documentation for who reads a pack; policies decide by score.
+    pub severity: Severity,
     /// Regular expressions over the view named by `view`, joined by "or". Case-insensitive.
     pub patterns: Vec<String>,
     /// Which view they are matched on. Default: normalised.
     pub view: SignatureView,
     /// Origins it looks at; empty means all.
     pub origins: Vec<Origin>,
-    /// Standards that describe it (`OWASP-LLM01`, `CWE-77`, …).
+    /// Standards that describe it (`OWASP-LLM01`, `MITRE-ATLAS-AML.T0051`, `CWE-1427`); at least one.
     pub references: Vec<String>,
-    /// Texts that must match.
-    pub examples_match: Vec<String>,
-    /// Near misses that must not.
-    pub examples_no_match: Vec<String>,
+    /// Texts that must match; at least one. They are scanned at every load.
+    pub examples_match: Vec<Example>,
+    /// Near misses that must not, at the full score; at least one.
+    pub examples_no_match: Vec<Example>,
+}
+
+/// A text of a pack and where it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Example {
+    /// The text.
+    pub text: String,
+    /// `file:line:column`, for messages.
+    pub at: String,
+}
+
+/// How bad it is when what a signature looks for gets through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Severity {
+    /// A nuisance.
+    Low,
+    /// The model leaves its task.
+    Medium,
+    /// The model works for someone else.
+    High,
+    /// Data leaves or tools act for someone else.
+    Critical,
+}
+
+impl Severity {
+    /// All, from the least.
+    pub const ALL: [Self; 4] = [Self::Low, Self::Medium, Self::High, Self::Critical];
+
+    /// The name used in YAML.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
 }
 
 /// The text that a signature's patterns see.
@@ -366,4 +438,6 @@ pub enum SignatureView {
     Raw,
     /// NFKC, lower case, invisible characters removed, white space folded to single spaces, common confusables mapped.
     Normalised,
+    /// Only what a page does not show (comments, elements without size or ink, attributes, …), normalised.
+    Hidden,
 }

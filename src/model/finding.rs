@@ -2,6 +2,7 @@
 
 use super::ids::RuleId;
 use super::segment::{Channel, Origin};
+use super::via::Via;
 use std::ops::Range;
 
 /// The families of findings that policies speak of.
@@ -23,13 +24,15 @@ pub enum Category {
     PathTraversal,
     /// A URL that leads to an internal service.
     Ssrf,
-    /// A call of, or an argument to, a tool that the policy does not allow.
+    /// Text that a template engine would run.
+    TemplateInjection,
+    /// A call of, an argument to, or a definition of a tool that the policy does not allow.
     Tool,
 }
 
 impl Category {
     /// All categories, for tables and "did you mean".
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Injection,
         Self::Secret,
         Self::Pii,
@@ -38,6 +41,7 @@ impl Category {
         Self::CommandInjection,
         Self::PathTraversal,
         Self::Ssrf,
+        Self::TemplateInjection,
         Self::Tool,
     ];
 
@@ -52,12 +56,23 @@ impl Category {
             Self::CommandInjection => "command_injection",
             Self::PathTraversal => "path_traversal",
             Self::Ssrf => "ssrf",
+            Self::TemplateInjection => "template_injection",
             Self::Tool => "tool",
         }
     }
 }
 
 impl Finding {
+    /// A call whose arguments do not fit the schema that the request declared.
+    pub const ARGUMENT_INVALID: &'static str = "tool.argument-invalid";
+    /// A call of a tool that the request did not declare.
+    pub const UNDECLARED_TOOL: &'static str = "tool.undeclared";
+    /// A definition that differs from the one that was seen first or pinned.
+    pub const DEFINITION_CHANGED: &'static str = "tool.definition-changed";
+    /// Two tools of one request with names that are equal or look equal.
+    pub const SHADOWED_TOOL: &'static str = "tool.shadowed";
+    /// A description that tells what to do about another tool.
+    pub const CROSS_REFERENCE: &'static str = "tool.cross-reference";
     /// The rule of a finding that is the gateway's own credential for an upstream. No answer delivers it, whatever a policy says.
     pub const UPSTREAM_CREDENTIAL: &'static str = "secret.upstream-credential";
 
@@ -85,6 +100,6 @@ pub struct Finding {
     pub span: Range<usize>,
     /// What a redaction puts there, without brackets: `EMAIL`, `AWS_ACCESS_KEY_ID`.
     pub label: &'static str,
-    /// How the text was reached, outermost first (`normalised`, `base64`); empty for the text as written.
-    pub via: &'static [&'static str],
+    /// How the text was reached; empty for the text as written.
+    pub via: Via,
 }

@@ -13,6 +13,7 @@ pub mod segment;
 pub mod settings;
 pub mod streams;
 pub mod untrusted;
+pub mod via;
 
 pub use action::{Action, FailureChoice, Mode};
 pub use dialect::{Dialect, Endpoint};
@@ -23,3 +24,4 @@ pub use security_headers::SECURITY_HEADERS;
 pub use segment::{Channel, Direction, OffsetMap, Origin, Segment, TextKind};
 pub use streams::{AtBound, OnBlock, StreamPolicy};
 pub use untrusted::{Secret, Untrusted};
+pub use via::{Via, ViewKind};

@@ -66,6 +66,9 @@ pub struct Guards {
     pub scanned_bytes: u64,
     /// Bytes of text whose findings were known already.
     pub cached_bytes: u64,
+    /// Bytes of encoded text that no guard read decoded; `skipped` names the guards.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub undecoded_bytes: u64,
 }
 
 /// Every byte of a body as received, accounted once: the parts should add up to `body`.
@@ -138,6 +141,11 @@ impl Coverage {
     pub fn unaccounted(&self) -> u64 {
         self.body.abs_diff(self.inspected.saturating_add(self.structure).saturating_add(self.media))
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]

@@ -9,7 +9,7 @@ use crate::model::outcome::RetryAdvice;
 use crate::model::{Cause, Endpoint, Outcome, Refusal, Stage};
 use crate::snapshot::CompiledRoute;
 use crate::stages::decode::{self, AnswerFault, Decoded};
-use crate::stages::inspect::TimeBudget;
+use crate::stages::inspect::{DeclaredTools, TimeBudget};
 use crate::stages::redact;
 use crate::stages::upstream::{Answer, BodyFault, FailureKind, answer_headers};
 use bytes::Bytes;
@@ -24,6 +24,8 @@ pub(super) struct Answered {
     pub(super) endpoint: Endpoint,
     pub(super) route: Arc<CompiledRoute>,
     pub(super) swallow_usage: bool,
+    /// The tools that the request declared.
+    pub(super) declared: DeclaredTools,
 }
 
 /// What an answer claims to be.
@@ -77,7 +79,7 @@ fn refusal_of_status(status: StatusCode) -> Refusal {
 
 /// Reads, inspects and judges a whole answer; gives the bytes to deliver.
 async fn read(life: &mut Life, answered: Answered) -> Result<(Delivered, HeaderMap), Refusal> {
-    let Answered { answer, endpoint, route, .. } = answered;
+    let Answered { answer, endpoint, route, declared, .. } = answered;
     let status = answer.status;
     if is_ours_to_mend(status) {
         return Err(refusal_of_status(status));
@@ -100,7 +102,7 @@ async fn read(life: &mut Life, answered: Answered) -> Result<(Delivered, HeaderM
         return Err(Refusal::new(Stage::Upstream, Cause::UpstreamFailed).detail("an error inside a 200"));
     }
     body.succeeded();
-    let delivered = judge(life, endpoint, status, decoded, &route)?;
+    let delivered = judge(life, (endpoint, status), decoded, &route, &declared)?;
     Ok((delivered, headers))
 }
 
@@ -112,16 +114,16 @@ struct Delivered {
 
 fn judge(
     life: &mut Life,
-    endpoint: Endpoint,
-    status: StatusCode,
+    (endpoint, status): (Endpoint, StatusCode),
     decoded: Decoded,
     route: &CompiledRoute,
+    declared: &DeclaredTools,
 ) -> Result<Delivered, Refusal> {
     life.at(Stage::Inspect);
     let began = Instant::now();
     let examined = on_body(decoded.body().len(), || {
         let budget = TimeBudget { deadline: began + life.inspection_time(), now: &Instant::now };
-        life.snapshot.inspector.answer(decoded, &route.tools, &budget)
+        life.snapshot.inspector.whole_answer(decoded, &route.tools, declared, &budget)
     });
     let judged = route.policy.judge(examined);
     life.note_answer_verdict(judged.verdict(), began.elapsed());

@@ -79,4 +79,5 @@ pub(super) fn add_verdict(side: &mut Side, verdict: &Verdict) {
     }
     let guards = &verdict.guards;
     side.guards.add(&guards.ran, &guards.skipped, &guards.failed, guards.scanned_bytes, guards.cached_bytes);
+    side.guards.undecoded_bytes = side.guards.undecoded_bytes.saturating_add(guards.undecoded_bytes);
 }

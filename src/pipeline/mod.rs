@@ -7,12 +7,14 @@ mod downstream;
 mod filling;
 mod life;
 mod random;
+mod rehearsal;
 mod request;
 mod shared;
 mod stream;
 
 pub use crate::stages::accept::Phase;
 pub use downstream::DownstreamBody;
+pub use rehearsal::{Rehearsal, RehearsalError, Rehearsed};
 pub use shared::Shared;
 
 use crate::model::{Cause, Dialect, Outcome, Refusal, RequestId, SECURITY_HEADERS, Stage};

@@ -9,7 +9,7 @@ use crate::snapshot::CompiledRoute;
 use crate::stages::accept::{Head, Received, RequestBody, body};
 use crate::stages::admit::{Admitted, Cors};
 use crate::stages::decode::Exchange;
-use crate::stages::inspect::{Findings, TimeBudget};
+use crate::stages::inspect::{DeclaredTools, Findings, TimeBudget};
 use crate::stages::policy::Cleared;
 use crate::stages::redact::{self, Outbound};
 use crate::stages::upstream::{SendContext, Sent, Upstream};
@@ -68,7 +68,7 @@ async fn forward(life: &mut Life, head: Head, incoming: RequestBody) -> Result<A
     life.policy = Some(route.policy_id.clone());
     let received = read(life, incoming).await?;
     // Nothing waits from here to the sending, so that none of it becomes part of the future.
-    let Ready { outbound, candidates, swallow_usage } = prepare(life, route, admitted, received)?;
+    let Ready { outbound, candidates, swallow_usage, declared } = prepare(life, route, admitted, received)?;
     let endpoint = outbound.endpoint();
 
     life.at(Stage::Upstream);
@@ -82,7 +82,7 @@ async fn forward(life: &mut Life, head: Head, incoming: RequestBody) -> Result<A
     let Sent { attempts, result } = snapshot.upstreams.send(&outbound, &candidates, &context).await;
     life.note_attempts(&attempts, sent_after, outbound.body().len());
     life.hold_permit(outbound.into_permit());
-    Ok(Answered { answer: result?, endpoint, route: Arc::clone(route), swallow_usage })
+    Ok(Answered { answer: result?, endpoint, route: Arc::clone(route), swallow_usage, declared })
 }
 
 fn admit(life: &mut Life, head: Head) -> Result<Admitted, Refusal> {
@@ -113,6 +113,7 @@ struct Ready {
     outbound: Outbound,
     candidates: Vec<Arc<Upstream>>,
     swallow_usage: bool,
+    declared: DeclaredTools,
 }
 
 /// Decodes, inspects, judges and redacts.
@@ -126,22 +127,24 @@ fn prepare(life: &mut Life, route: &CompiledRoute, admitted: Admitted, received:
     let candidates = life.snapshot.upstreams.candidates(&route.upstreams, endpoint, model)?;
     life.reserve_tokens(&exchange)?;
 
-    let cleared = judge(life, route, exchange)?;
+    let (cleared, declared) = judge(life, route, exchange)?;
     let swallow_usage = cleared.exchange().facts().usage_was_spliced;
     let (outbound, _) = redact::request(cleared).map_err(|unsendable| unsendable.refusal)?;
     life.note_outbound(&outbound);
-    Ok(Ready { outbound, candidates, swallow_usage })
+    Ok(Ready { outbound, candidates, swallow_usage, declared })
 }
 
 /// Inspects the request and asks the policy.
-fn judge(life: &mut Life, route: &CompiledRoute, exchange: Exchange) -> Result<Cleared, Refusal> {
+fn judge(life: &mut Life, route: &CompiledRoute, exchange: Exchange) -> Result<(Cleared, DeclaredTools), Refusal> {
     life.at(Stage::Inspect);
     let began = Instant::now();
     let findings = on_body(exchange.body().len(), || inspect(life, route, exchange, began));
+    let declared = findings.declared_tools().clone();
     match route.policy.clear(findings) {
         Ok(cleared) => {
             life.note_request_verdict(cleared.verdict(), began.elapsed());
-            Ok(cleared)
+            life.snapshot.inspector.keep_definitions(&declared, &route.tools);
+            Ok((cleared, declared))
         }
         Err(blocked) => {
             life.note_request_verdict(&blocked.verdict, began.elapsed());

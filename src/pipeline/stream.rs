@@ -57,7 +57,11 @@ impl DeliveredStream {
         Self {
             upstream: Some(answered.answer.body),
             decoder: StreamDecoder::new(answered.endpoint, limits, answered.swallow_usage),
-            inspector: StreamInspector::new(Arc::clone(&life.snapshot.inspector), answered.route.policy.holding()),
+            inspector: StreamInspector::new(
+                Arc::clone(&life.snapshot.inspector),
+                answered.route.policy.holding(),
+                answered.declared,
+            ),
             route: answered.route,
             deadline: Box::pin(life.shared.streams_must_end()),
             patience: None,

@@ -8,6 +8,7 @@ mod permit;
 mod request_rate;
 mod standing;
 mod token_bucket;
+pub mod tool_pins;
 
 pub use counters::Counters;
 pub use permit::ExchangePermit;

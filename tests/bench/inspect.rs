@@ -76,7 +76,13 @@ impl Bench {
         let loaded = load(&path, &|_| None);
         std::fs::remove_dir_all(&folder)?;
         let packs = loaded.map_err(|faults| format!("{faults:?}"))?.packs;
-        let tools = ToolPolicy { allow: None, deny: Vec::new(), max_chars_per_field: None, deny_arguments: Vec::new() };
+        let tools = ToolPolicy {
+            allow: None,
+            deny: Vec::new(),
+            max_chars_per_field: None,
+            deny_arguments: Vec::new(),
+            ..ToolPolicy::default()
+        };
         Ok(Self { inspector: Inspector::compile(&packs, &[])?, tools })
     }
 

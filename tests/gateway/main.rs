@@ -19,3 +19,4 @@ mod operations;
 mod records;
 mod redacts;
 mod resilience;
+mod tools;

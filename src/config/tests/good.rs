@@ -1,6 +1,8 @@
 //! What must load, and what it must become.
 
-use super::super::settings::{Access, Credential, FindingMatch, OpenRoutes, Provider, RouteFormat};
+use super::super::settings::{
+    Access, Credential, FindingMatch, OpenRoutes, Provider, Reaction, RouteFormat, ToolPolicy,
+};
 use super::*;
 use crate::model::settings::Rate;
 use crate::model::{Action, Category, Mode, Origin};
@@ -125,6 +127,31 @@ tools:
     assert_eq!(policy.rules[3].action, Action::Redact);
     assert_eq!(policy.tools.allow.as_ref().map(Vec::len), Some(2));
     assert_eq!(loaded.packs[0].signatures[0].patterns, ["ignore previous"]);
+}
+
+#[test]
+fn settings_of_tools_are_read_and_have_defaults() {
+    let hash = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+    let policy = format!(
+        "policy: default\nrules: []\ntools:\n  undeclared: block\n  arguments: {{ schema: off }}\n  definitions:\n    pinned: block\n    \
+         shadowed: block\n    cross_references: off\n    pins: {{ search: {hash} }}\n"
+    );
+    let tools = load_files(&[("policies/default.yaml", &policy)]).unwrap().policies[0].tools.clone();
+    assert_eq!((tools.undeclared, tools.schema), (Reaction::Block, Reaction::Off));
+    let definitions = &tools.definitions;
+    assert_eq!((definitions.changed, definitions.shadowed), (Reaction::Block, Reaction::Block));
+    assert_eq!(definitions.cross_references, Reaction::Off);
+    assert_eq!(
+        definitions.pins.first().map(|(name, hash)| (name.as_str(), hash[..2].to_vec())),
+        Some(("search", vec![0x9f, 0x86]))
+    );
+    let tools =
+        load_files(&[("policies/default.yaml", "policy: default\nrules: []\n")]).unwrap().policies[0].tools.clone();
+    assert_eq!(tools, ToolPolicy::default());
+    assert_eq!(
+        (tools.undeclared, tools.schema, tools.definitions.changed),
+        (Reaction::Flag, Reaction::Flag, Reaction::Flag)
+    );
 }
 
 #[test]

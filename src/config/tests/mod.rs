@@ -35,7 +35,9 @@ signatures:
     why: It drops the operator's instructions.
     languages: [en]
     score: 0.95
+    severity: high
     patterns: ['ignore previous']
+    references: [OWASP-LLM01]
     examples: { match: [ignore previous], no_match: [ignored] }
 ";
 

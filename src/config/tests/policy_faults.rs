@@ -49,8 +49,29 @@ tools:
     default.yaml:12:19 a tool's name must be text, but `7` without quotes is a number (write it in quotes: "7")
     default.yaml:13:10 the tool `search` is allowed and denied
     default.yaml:14:37 `max_chars_per_field` (or `unlimited`) must be a whole number from 1 to 100000000, not `0`
-    default.yaml:14:47 a sink cannot be `sql` (it is one of xss, sql_injection, command_injection, path_traversal, ssrf)
+    default.yaml:14:47 a sink cannot be `sql` (it is one of xss, sql_injection, command_injection, path_traversal, ssrf, template_injection)
     "#);
+}
+
+#[test]
+fn settings_of_tools_are_judged() {
+    let policy = "\
+policy: default
+rules: []
+tools:
+  undeclared: deny
+  arguments: { schema: blocked, scheme: flag }
+  definitions: { pinned: off, shadow: flag, cross_references: yes, pins: { search: abc, fetch: 7 } }
+";
+    assert_snapshot!(policy_faults(policy), @r"
+    default.yaml:4:15 `undeclared` cannot be `deny` (it is one of off, flag, block)
+    default.yaml:5:24 `schema` cannot be `blocked` (did you mean `block`?)
+    default.yaml:5:33 unknown key `scheme` (did you mean `schema`?)
+    default.yaml:6:31 unknown key `shadow` (did you mean `shadowed`?)
+    default.yaml:6:63 `cross_references` cannot be `yes` (it is one of off, flag, block)
+    default.yaml:6:84 this pin is not a SHA-256 hash (write the 64 hexadecimal digits of the SHA-256 of the definition, as policies/README.md says)
+    default.yaml:6:96 this pin is not a SHA-256 hash (write the 64 hexadecimal digits of the SHA-256 of the definition, as policies/README.md says)
+    ");
 }
 
 #[test]
@@ -63,6 +84,7 @@ signatures:
     why: ''
     languages: [en, no]
     score: 1.5
+    severity: grave
     view: normalized
     patterns:
       - 'good'
@@ -71,6 +93,7 @@ signatures:
       - '(?=ahead)'
       - 'a*'
       - '(\\w{1,900}){1,900}'
+    references: [LLM01, OWASP-LLM11, CWE-1427, MITRE-ATLAS-AML.T0051.001, AML.T51]
     examples: { match: [], no_match: x }
 ";
     assert_snapshot!(pack_faults(pack), @r#"
@@ -78,13 +101,17 @@ signatures:
     pack.yaml:5:10 `why` is empty; say in a sentence what the signature guards against
     pack.yaml:6:21 this must be text, but `no` without quotes is a boolean to many YAML readers (write it in quotes: "no")
     pack.yaml:7:12 `score` must be a number from 0 to 1, not `1.5`
-    pack.yaml:8:11 `view` cannot be `normalized` (did you mean `normalised`?)
-    pack.yaml:11:11 this pattern cannot be used: unclosed group (patterns are regular expressions without look-around and back-references, in single quotes)
-    pack.yaml:12:9 this pattern cannot be used: unclosed character class (patterns are regular expressions without look-around and back-references, in single quotes)
-    pack.yaml:13:10 this pattern cannot be used: look-around, including look-ahead and look-behind, is not supported (patterns are regular expressions without look-around and back-references, in single quotes)
-    pack.yaml:14:9 this pattern cannot be used: it matches the empty text (patterns are regular expressions without look-around and back-references, in single quotes)
-    pack.yaml:15:9 this pattern cannot be used: compiled it is larger than 2097152 bytes; shorten its repetitions (patterns are regular expressions without look-around and back-references, in single quotes)
-    pack.yaml:16:24 `match` must not be empty
+    pack.yaml:8:15 `severity` cannot be `grave` (it is one of low, medium, high, critical)
+    pack.yaml:9:11 `view` cannot be `normalized` (did you mean `normalised`?)
+    pack.yaml:12:11 this pattern cannot be used: unclosed group (patterns are regular expressions without look-around and back-references, in single quotes)
+    pack.yaml:13:9 this pattern cannot be used: unclosed character class (patterns are regular expressions without look-around and back-references, in single quotes)
+    pack.yaml:14:10 this pattern cannot be used: look-around, including look-ahead and look-behind, is not supported (patterns are regular expressions without look-around and back-references, in single quotes)
+    pack.yaml:15:9 this pattern cannot be used: it matches the empty text (patterns are regular expressions without look-around and back-references, in single quotes)
+    pack.yaml:16:9 this pattern cannot be used: compiled it is larger than 2097152 bytes; shorten its repetitions (patterns are regular expressions without look-around and back-references, in single quotes)
+    pack.yaml:17:18 `LLM01` is no reference (write OWASP-LLM01, OWASP-ASI01, MITRE-ATLAS-AML.T0051, MITRE-ATLAS-AML.T0051.001, CWE-1427 or CVE-2024-12345)
+    pack.yaml:17:25 `OWASP-LLM11` is no reference (write OWASP-LLM01, OWASP-ASI01, MITRE-ATLAS-AML.T0051, MITRE-ATLAS-AML.T0051.001, CWE-1427 or CVE-2024-12345)
+    pack.yaml:17:75 `AML.T51` is no reference (write OWASP-LLM01, OWASP-ASI01, MITRE-ATLAS-AML.T0051, MITRE-ATLAS-AML.T0051.001, CWE-1427 or CVE-2024-12345)
+    pack.yaml:18:24 `match` must not be empty
     "#);
 }
 
@@ -120,7 +147,9 @@ fn files_that_are_neither_or_both_or_misnamed_are_refused() {
 fn references_are_plain_text_in_policies_and_packs() {
     let pack = PACK.replace("[ignore previous]", "['ignore previous ${file:/etc/passwd} ${env:SET}']");
     let loaded = load_files(&[("policies/pack.yaml", &pack)]).unwrap();
-    assert_eq!(loaded.packs[0].signatures[0].examples_match, ["ignore previous ${file:/etc/passwd} ${env:SET}"]);
+    let example = &loaded.packs[0].signatures[0].examples_match[0];
+    assert_eq!(example.text, "ignore previous ${file:/etc/passwd} ${env:SET}");
+    assert!(example.at.ends_with("pack.yaml:11:25"), "{}", example.at);
 }
 
 #[test]

@@ -30,6 +30,14 @@ impl Head {
         Self(Box::new(Fields { method, path, query, headers, peer, listener }))
     }
 
+    /// The head of a request that no client sent, for commands that judge texts offline (`pipeline::rehearsal`).
+    pub(crate) fn rehearsed(path: &str) -> Self {
+        let nobody = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut headers = HeaderMap::new();
+        headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+        Self::new(Method::POST, path.to_owned(), None, headers, nobody, nobody)
+    }
+
     /// A head made by hand, for tests of later stages.
     #[cfg(test)]
     pub(crate) fn for_tests(method: Method, path: &str, headers: HeaderMap) -> Self {

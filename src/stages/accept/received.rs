@@ -11,6 +11,17 @@ impl Received {
         Self { bytes }
     }
 
+    /// A body made by hand, for tests of later stages.
+    #[cfg(test)]
+    pub(crate) fn for_tests(bytes: Vec<u8>) -> Self {
+        Self::new(bytes)
+    }
+
+    /// A body that no client sent, for commands that judge texts offline (`pipeline::rehearsal`).
+    pub(crate) fn rehearsed(bytes: Vec<u8>) -> Self {
+        Self { bytes }
+    }
+
     /// Its length, in bytes.
     pub fn len_bytes(&self) -> usize {
         self.bytes.len()

@@ -39,6 +39,13 @@ impl Admitted {
         Self { head, route, route_index, endpoint, upstream_path, client, requests, permit }
     }
 
+    /// A request that no client sent, for commands that judge texts offline (`pipeline::rehearsal`).
+    pub(crate) fn rehearsed(head: Head, endpoint: Endpoint) -> Self {
+        let upstream_path = Cow::Borrowed("/");
+        let destination = Destination { route: RouteId::new("rehearsal"), route_index: 0, endpoint, upstream_path };
+        Self::new(head, destination, ClientId::anonymous(), None, ExchangePermit::unlimited())
+    }
+
     /// An admitted request made by hand, for tests of later stages.
     #[cfg(test)]
     pub(crate) fn for_tests(head: Head, endpoint: Endpoint) -> Self {

@@ -4,6 +4,7 @@
 use super::canvas::Canvas;
 use super::fields::{self, Steering, Unusable};
 use super::json::Kind;
+use super::tool_facts::CallForm;
 use super::words;
 use crate::model::{Channel, Origin};
 
@@ -111,7 +112,8 @@ pub(super) fn block(c: &mut Canvas<'_>, id: usize, said: Origin) {
         }
     }
     if origin == Origin::ToolCall {
-        c.call(json.member_text(id, "name").map(Into::into), json.member(id, "input"));
+        let (name, input) = (json.member_text(id, "name").map(Into::into), json.member(id, "input"));
+        if kind == "tool_use" { c.call(name, input) } else { c.call_of(CallForm::Hosted, name, input) }
     }
 }
 

@@ -2,10 +2,11 @@
 //! string and every key into a segment unless a mark says that it is a known word or media. So what a dialect forgets,
 //! or has never heard of, comes out as `Unknown` and is inspected: forgetting cannot lose text.
 
-use super::exchange::{Coverage, Edit, ToolCall};
+use super::exchange::{Coverage, Edit};
 use super::json::{Json, Kind, unescape};
 use super::lanes::{LaneId, LanePiece};
 use super::media;
+use super::tool_facts::{CallForm, DefinitionMark, ToolCall, ToolDefinition};
 use crate::model::{Channel, Direction, OffsetMap, Origin, Segment, TextKind, Untrusted};
 use std::ops::Range;
 
@@ -45,6 +46,7 @@ struct Mark {
 struct CallMark {
     name: String,
     arguments: Range<usize>,
+    form: CallForm,
 }
 
 /// A body under marking.
@@ -59,6 +61,8 @@ pub(super) struct Canvas<'a> {
     calls: Vec<CallMark>,
     /// Names of tools declared.
     pub(super) declared_tools: Vec<Untrusted<String>>,
+    /// Tools declared, each under a name that it could be known by.
+    pub(super) definitions: Vec<DefinitionMark>,
     /// References to media that the provider fetches: inspected as text, and reported as media too.
     references: Vec<Range<usize>>,
     /// Arrays of numbers that stand for text: no guard can read them, so they count as media.
@@ -77,6 +81,7 @@ pub(super) struct Swept {
     pub(super) pieces: Vec<LanePiece>,
     pub(super) tool_calls: Vec<ToolCall>,
     pub(super) declared_tools: Vec<Untrusted<String>>,
+    pub(super) definitions: Vec<ToolDefinition>,
     pub(super) coverage: Coverage,
 }
 
@@ -91,6 +96,7 @@ impl<'a> Canvas<'a> {
             groups: Vec::new(),
             calls: Vec::new(),
             declared_tools: Vec::new(),
+            definitions: Vec::new(),
             references: Vec::new(),
             opaque: Vec::new(),
             echoes: Vec::new(),
@@ -226,11 +232,20 @@ impl<'a> Canvas<'a> {
         }
     }
 
-    /// Notes a tool call. `arguments` is the value that holds them: a string of JSON, or the JSON itself.
+    /// Notes a call of a function. `arguments` is the value that holds them: a string of JSON, or the JSON itself.
     pub(super) fn call(&mut self, name: Option<String>, arguments: Option<usize>) {
+        let form = match arguments {
+            Some(id) if self.json.kind(id) != Kind::String => CallForm::Json(self.json.span(id)),
+            Some(_) | None => CallForm::JsonText,
+        };
+        self.call_of(form, name, arguments);
+    }
+
+    /// Notes a call of this form.
+    pub(super) fn call_of(&mut self, form: CallForm, name: Option<String>, arguments: Option<usize>) {
         let Some(name) = name else { return };
         let arguments = arguments.map_or(0..0, |id| id..self.json.after(id));
-        self.calls.push(CallMark { name, arguments });
+        self.calls.push(CallMark { name, arguments, form });
     }
 
     /// Notes the name of a declared tool.
@@ -284,6 +299,7 @@ impl<'a> Canvas<'a> {
         let tool_calls = self.calls.into_iter().map(|call| ToolCall {
             name: Untrusted::new(call.name),
             arguments: (before(call.arguments.start)..before(call.arguments.end)).collect(),
+            form: call.form,
         });
         let tool_calls = tool_calls.collect();
         let pieces = self.lanes.iter().map(|(node, lane)| {
@@ -294,6 +310,7 @@ impl<'a> Canvas<'a> {
             LanePiece { lane: *lane, segment: held.filter(|_| self.json.kind(*node) == Kind::String) }
         });
         let pieces = pieces.collect();
+        let definitions = self.definitions.into_iter().map(|mark| mark.settle(self.json, before)).collect();
         let length = self.json.body().len() as u64;
         let structure = length.saturating_sub(sweep.inspected).saturating_sub(sweep.media_bytes);
         sweep.media.sort_by_key(|range| range.start);
@@ -304,6 +321,7 @@ impl<'a> Canvas<'a> {
             pieces,
             tool_calls,
             declared_tools: self.declared_tools,
+            definitions,
             coverage: Coverage { inspected: sweep.inspected, structure, media: sweep.media_bytes },
         }
     }

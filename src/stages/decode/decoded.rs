@@ -1,7 +1,8 @@
 //! An answer whose bytes are understood, whole or one event of a stream.
 
-use super::exchange::{Coverage, Edit, ToolCall};
+use super::exchange::{Coverage, Edit};
 use super::lanes::{LaneEnd, LanePiece};
+use super::tool_facts::ToolCall;
 use crate::model::{Segment, Untrusted};
 use std::ops::Range;
 

@@ -1,5 +1,6 @@
 //! A request whose bytes are understood: which of them are text, and whose.
 
+use super::tool_facts::{ToolCall, ToolDefinition};
 use crate::model::{Segment, Untrusted};
 use crate::stages::admit::Admitted;
 use std::ops::Range;
@@ -25,6 +26,8 @@ pub struct RequestFacts {
     pub max_tokens: Option<u64>,
     /// Names of the tools declared, in order.
     pub declared_tools: Vec<Untrusted<String>>,
+    /// The tools declared, with the bytes where each stands; one entry for each name a definition could be known by.
+    pub definitions: Vec<ToolDefinition>,
     /// Calls of tools in the history (OpenAI `tool_calls`, Anthropic `tool_use`).
     pub tool_calls: Vec<ToolCall>,
     /// Bytes of images, audio and files (their base64 text or URL), which no text guard reads.
@@ -35,15 +38,6 @@ pub struct RequestFacts {
     pub usage_was_spliced: bool,
     /// Every byte of the body, accounted once.
     pub coverage: Coverage,
-}
-
-/// One tool call, in a request's history or in an answer.
-#[derive(Debug, Clone)]
-pub struct ToolCall {
-    /// The tool's name.
-    pub name: Untrusted<String>,
-    /// Indices of the segments that are its arguments.
-    pub arguments: Vec<usize>,
 }
 
 /// Every byte of a body as received, accounted once: the three add up to its length.

@@ -3,7 +3,7 @@
 
 use super::canvas::Canvas;
 use super::json::Kind;
-use super::words;
+use super::{tool_facts, words};
 use crate::model::{Cause, Channel, Origin, Refusal, Stage, Untrusted};
 
 /// Why a well-formed body cannot be taken.
@@ -13,6 +13,8 @@ pub(super) enum Unusable {
     WrongType(&'static str),
     /// This field names text that is stored at the provider, where it cannot be inspected.
     StoredState(&'static str),
+    /// This list has more entries than the gateway takes.
+    TooMany(&'static str),
     /// This field holds tokens, which no guard can read and a model would obey.
     Tokens(&'static str),
 }
@@ -26,6 +28,9 @@ impl From<Unusable> for Refusal {
             Unusable::StoredState(param) => Refusal::new(Stage::Decode, Cause::UnsupportedParameter)
                 .param(param)
                 .detail("text stored at the provider cannot be inspected"),
+            Unusable::TooMany(param) => {
+                Refusal::new(Stage::Decode, Cause::MalformedBody).param(param).detail("too many entries")
+            }
             Unusable::Tokens(param) => Refusal::new(Stage::Decode, Cause::MalformedBody)
                 .param(param)
                 .detail("text given as tokens cannot be inspected"),
@@ -128,33 +133,9 @@ pub(super) fn tools(c: &mut Canvas<'_>, id: usize, param: &'static str) -> Resul
     for tool in json.children(id) {
         c.new_group(tool);
         c.schema(tool, Origin::ToolDefinition, words::schema);
-        declare(c, tool);
+        tool_facts::declare(c, tool, None, param)?;
     }
     Ok(())
-}
-
-/// Notes all names that a definition could be known by: one allowed name must not cover for another.
-fn declare(c: &mut Canvas<'_>, tool: usize) {
-    let json = c.json;
-    let nested = ["function", "custom"].into_iter().filter_map(|form| json.member(tool, form));
-    let kind = json.member_text(tool, "type").filter(|kind| !matches!(&**kind, "function" | "custom"));
-    // A built-in tool is what its type says, whatever name it is given beside. Anthropic's types are their names and a
-    // date (`bash`, `bash_20250124`): those are one tool, not two.
-    let mut is_said_by_name = false;
-    for holder in nested.chain([tool]) {
-        if let Some(name) = json.member_text(holder, "name") {
-            is_said_by_name |= kind.as_ref().is_some_and(|kind| is_dated(kind, &name));
-            c.declare(name);
-        }
-    }
-    if let Some(kind) = kind.filter(|_| !is_said_by_name) {
-        c.declare(kind);
-    }
-}
-
-fn is_dated(kind: &str, name: &str) -> bool {
-    let date = kind.strip_prefix(name).and_then(|rest| rest.strip_prefix('_'));
-    date.is_some_and(|date| date.len() == 8 && date.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Marks `tool_choice` and its like.

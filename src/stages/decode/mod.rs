@@ -23,14 +23,16 @@ pub mod render;
 mod request;
 mod stream;
 mod stream_frame;
+mod tool_facts;
 mod withheld;
 mod words;
 
 pub use answer::{AnswerFault, answer};
 pub use decoded::{AnswerFacts, Decoded, DecodedForm, StreamMarker, Usage};
-pub use exchange::{Coverage, Edit, Exchange, RequestFacts, ToolCall};
+pub use exchange::{Coverage, Edit, Exchange, RequestFacts};
 pub use json::{JsonFault, JsonFaultKind, JsonLimits};
 pub use lanes::{LaneEnd, LaneField, LaneId, LanePiece};
 pub use request::{Decoder, SchemaError};
 pub use stream::{StreamDecoder, StreamEnd, StreamLimits};
+pub use tool_facts::{CallForm, MAX_TOOLS, ToolCall, ToolDefinition, ToolForm};
 pub use withheld::{StreamEnding, withheld_answer};

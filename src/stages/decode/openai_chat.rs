@@ -5,6 +5,7 @@ use super::canvas::Canvas;
 use super::fields::{self, Steering, Unusable};
 use super::json::Kind;
 use super::openai_parts;
+use super::tool_facts::CallForm;
 use super::words;
 use crate::model::{Channel, Origin};
 
@@ -101,7 +102,7 @@ pub(super) fn message(c: &mut Canvas<'_>, id: usize, answer: Option<InAnswer>) {
             "reasoning_details" => c.subtree(field, origin, Channel::Reasoning),
             "name" => c.text(field, origin, Channel::Content),
             "tool_calls" => tool_calls(c, field, answer),
-            "function_call" => called(c, field),
+            "function_call" => called(c, field, CalledAs::Function),
             "audio" => audio(c, field, origin),
             "tool_call_id" | "id" | "annotations" => {}
             _ => continue,
@@ -121,7 +122,8 @@ fn tool_calls(c: &mut Canvas<'_>, id: usize, answer: Option<InAnswer>) {
         for field in json.children(call) {
             match &*json.key(field) {
                 "type" => c.closed(field, words::kind),
-                "function" | "custom" => called(c, field),
+                "function" => called(c, field, CalledAs::Function),
+                "custom" => called(c, field, CalledAs::Custom),
                 "id" | "index" => {}
                 _ => continue,
             }
@@ -133,9 +135,16 @@ fn tool_calls(c: &mut Canvas<'_>, id: usize, answer: Option<InAnswer>) {
     }
 }
 
+/// What kind of tool a call names.
+#[derive(Clone, Copy)]
+enum CalledAs {
+    Function,
+    Custom,
+}
+
 /// A call's name and arguments (`input` of custom tools). Arguments are a string that holds JSON; some copies of the API
 /// take JSON itself.
-fn called(c: &mut Canvas<'_>, id: usize) {
+fn called(c: &mut Canvas<'_>, id: usize, called_as: CalledAs) {
     let json = c.json;
     for field in json.children(id) {
         if matches!(&*json.key(field), "name" | "arguments" | "input") {
@@ -144,7 +153,11 @@ fn called(c: &mut Canvas<'_>, id: usize) {
         }
     }
     let arguments = json.member(id, "arguments").or_else(|| json.member(id, "input"));
-    c.call(json.member_text(id, "name").map(Into::into), arguments);
+    let name = json.member_text(id, "name").map(Into::into);
+    match called_as {
+        CalledAs::Function => c.call(name, arguments),
+        CalledAs::Custom => c.call_of(CallForm::Free, name, arguments),
+    }
 }
 
 fn audio(c: &mut Canvas<'_>, id: usize, origin: Origin) {

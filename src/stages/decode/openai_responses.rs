@@ -8,6 +8,7 @@ use super::canvas::Canvas;
 use super::fields::{self, Steering, Unusable};
 use super::json::Kind;
 use super::openai_parts;
+use super::tool_facts::{self, CallForm};
 use super::words;
 use crate::model::{Channel, Origin};
 
@@ -76,6 +77,9 @@ fn input(c: &mut Canvas<'_>, id: usize) -> Result<(), Unusable> {
         }
         c.new_group(item);
         self::item(c, item, Speaker::Request(Origin::User));
+        if let Some(list) = json.member(item, "tools") {
+            tool_facts::listed(c, item, list)?;
+        }
     }
     Ok(())
 }
@@ -204,5 +208,13 @@ fn note_call(c: &mut Canvas<'_>, id: usize, kind: &str) {
     let arguments = ["arguments", "input", "action", "code", "queries"].iter().find_map(|key| json.member(id, key));
     let name = json.member_text(id, "name").map(Into::into);
     let built_in = || kind.strip_suffix("_call").map(ToOwned::to_owned);
-    c.call(name.or_else(built_in), arguments);
+    let name = name.or_else(built_in);
+    match kind {
+        "function_call" => c.call(name, arguments),
+        // These the client runs; whatever else there is, the provider does.
+        "custom_tool_call" | "computer_call" | "local_shell_call" | "shell_call" | "apply_patch_call" => {
+            c.call_of(CallForm::Free, name, arguments);
+        }
+        _ => c.call_of(CallForm::Hosted, name, arguments),
+    }
 }

@@ -102,6 +102,7 @@ impl Decoder {
             stream: steering.stream,
             max_tokens: steering.max_tokens,
             declared_tools: swept.declared_tools,
+            definitions: swept.definitions,
             tool_calls: swept.tool_calls,
             media: swept.media,
             usage_was_spliced: edit.is_some(),

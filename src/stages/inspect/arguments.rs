@@ -153,6 +153,7 @@ mod tests {
             deny: owned(deny),
             max_chars_per_field: Some(5),
             deny_arguments: Vec::new(),
+            ..ToolPolicy::default()
         }
     }
 

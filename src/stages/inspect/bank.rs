@@ -61,7 +61,7 @@ impl<T> Pattern<T> {
 }
 
 /// A pattern to compile.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Source<T> {
     pub pattern: String,
     /// What its words are read from.

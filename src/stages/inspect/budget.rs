@@ -1,4 +1,4 @@
-//! The time that the inspection of one exchange may take. It reads no clock of its own.
+//! What the inspection of one exchange may take: time, and work on views. It reads no clock of its own.
 
 use std::fmt;
 use std::time::Instant;
@@ -14,6 +14,49 @@ pub struct TimeBudget<'a> {
 /// The time budget ran out before a guard had seen everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Spent;
+
+/// Bytes of views that may still be made for one text. What is left undecoded for want of it is counted, never forgotten.
+#[derive(Debug)]
+pub(super) struct Work {
+    left: usize,
+    undecoded: usize,
+}
+
+impl Work {
+    /// Eight times the text and never less than 64 KiB: enough for three honest levels, linear in the text.
+    pub fn for_text(len: usize) -> Self {
+        Self::of(len.saturating_mul(8).max(64 * 1024))
+    }
+
+    pub fn of(bytes: usize) -> Self {
+        Self { left: bytes, undecoded: 0 }
+    }
+
+    /// Takes the work of reading `bytes` once more; `false` if they must be left as they are.
+    pub fn take(&mut self, bytes: usize) -> bool {
+        match self.left.checked_sub(bytes) {
+            Some(left) => {
+                self.left = left;
+                true
+            }
+            None => {
+                self.undecoded = self.undecoded.saturating_add(bytes);
+                false
+            }
+        }
+    }
+
+    /// Runs something that must not be worked on, so that it is counted.
+    pub fn forgo(&mut self, run: impl FnOnce(&mut Self)) {
+        let left = std::mem::take(&mut self.left);
+        run(self);
+        self.left = left;
+    }
+
+    pub fn undecoded_bytes(&self) -> u64 {
+        u64::try_from(self.undecoded).unwrap_or(u64::MAX)
+    }
+}
 
 impl TimeBudget<'_> {
     pub(super) fn check(&self) -> Result<(), Spent> {

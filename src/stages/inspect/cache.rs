@@ -6,6 +6,7 @@
 //! depends on a policy's tool list is not cached.
 
 use super::injection::{Decoding, Seen};
+use super::joined::Seam;
 use super::signatures::CompileError;
 use crate::model::{Channel, Origin, TextKind};
 use siphasher::sip128::{Hasher128, SipHasher13};
@@ -34,8 +35,15 @@ pub(super) struct Known {
 pub(super) enum Subject {
     /// One segment.
     Segment(Origin, Channel, TextKind),
-    /// Segments of one message, read as one.
-    Joined(Origin),
+    /// Parts of several segments, read as one.
+    Joined(Origin, Seam, OneMessage),
+}
+
+/// Whether joined parts are of one message, and so looked at for credentials too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OneMessage {
+    Yes,
+    No,
 }
 
 /// The hash of a text and its subject.
@@ -63,7 +71,7 @@ impl Cache {
         let mut hasher = SipHasher13::new_with_key(&self.secret);
         hasher.write(&match subject {
             Subject::Segment(origin, channel, kind) => [0, origin as u8, channel as u8, kind as u8],
-            Subject::Joined(origin) => [1, origin as u8, 0, 0],
+            Subject::Joined(origin, seam, one) => [1, origin as u8, seam as u8, one as u8],
         });
         hasher.write(text.as_bytes());
         Some(Key(hasher.finish128().as_u128()))
@@ -100,18 +108,19 @@ mod tests {
         let parameter = Subject::Segment(Origin::User, Channel::Content, TextKind::Parameter);
         let key = cache.key(user, text).unwrap();
         assert_eq!(cache.key(user, text), Some(key));
-        for other in [tool, parameter, Subject::Joined(Origin::User)] {
+        for other in [tool, parameter, Subject::Joined(Origin::User, Seam::Gap, OneMessage::No)] {
             assert_ne!(cache.key(other, text), Some(key));
         }
-        cache.put(key, &[], Decoding::Cut);
-        assert_eq!(cache.get(key).unwrap().decoding, Decoding::Cut);
+        let cut = Decoding::Cut { undecoded_bytes: 7 };
+        cache.put(key, &[], cut);
+        assert_eq!(cache.get(key).unwrap().decoding, cut);
         assert!(cache.key(user, "short").is_none());
     }
 
     #[test]
     fn two_caches_give_one_text_two_keys() {
         let text = "a text that is long enough to be kept";
-        let key = || Cache::new().unwrap().key(Subject::Joined(Origin::User), text);
+        let key = || Cache::new().unwrap().key(Subject::Joined(Origin::User, Seam::Gap, OneMessage::No), text);
         assert_ne!(key(), key());
     }
 }

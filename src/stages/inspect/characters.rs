@@ -4,6 +4,7 @@
 //! marks are part of the word (Devanagari, Thai, kana, Hangul) keep theirs. Sources: Unicode 15 DerivedCoreProperties
 //! (Default_Ignorable_Code_Point), UTS #39 for the idea of look-alikes (the table is our own and small).
 
+use super::views::Case;
 use unicode_normalization::char::decompose_compatible;
 
 /// Whether a reader sees nothing of it: zero-width, bidi controls, tags, variation selectors, fillers, control bytes.
@@ -28,11 +29,24 @@ pub(super) fn stands_for_itself(c: char) -> bool {
     matches!(c, '\u{3040}'..='\u{30FF}' | '\u{3400}'..='\u{9FFF}' | '\u{AC00}'..='\u{D7A3}')
 }
 
-/// Gives the folded form of one character; nothing for an invisible one or a removable mark.
-pub(super) fn fold_char(c: char, mut emit: impl FnMut(char)) {
+/// Whether it is an ASCII letter or digit in another dress: full width, mathematical, circled, raised, or a digit of another script.
+pub(super) fn is_styled(c: char) -> bool {
+    matches!(c,
+        '\u{660}'..='\u{669}' | '\u{6F0}'..='\u{6F9}' | '\u{966}'..='\u{96F}'
+        | '\u{2070}'..='\u{209C}' | '\u{2460}'..='\u{24FF}' | '\u{FF10}'..='\u{FF19}' | '\u{FF20}'..='\u{FF3A}' | '\u{FF3F}'
+        | '\u{FF41}'..='\u{FF5A}' | '\u{1D400}'..='\u{1D7FF}' | '\u{1F130}'..='\u{1F189}' | '\u{1F1E6}'..='\u{1F1FF}' | '\u{1FBF0}'..='\u{1FBF9}')
+}
+
+/// Gives the folded form of one character in lower case; nothing for an invisible one or a removable mark.
+pub(super) fn fold_char(c: char, emit: impl FnMut(char)) {
+    fold_char_in(c, Case::Lowered, emit);
+}
+
+/// The same, with capital letters lowered or kept.
+pub(super) fn fold_char_in(c: char, case: Case, mut emit: impl FnMut(char)) {
     if c.is_ascii() {
         if !is_invisible(c) {
-            emit(c.to_ascii_lowercase());
+            emit(if case == Case::Lowered { c.to_ascii_lowercase() } else { c });
         }
         return;
     }
@@ -43,12 +57,16 @@ pub(super) fn fold_char(c: char, mut emit: impl FnMut(char)) {
     if is_invisible(c) {
         return;
     }
-    if let Some(letter) = boxed_letter(c) {
+    if let Some(letter) = boxed_letter(c).or_else(|| digit_of_another_script(c)) {
         emit(letter);
         return;
     }
     decompose_compatible(c, |part| {
         if is_removable_mark(part) {
+            return;
+        }
+        if case == Case::Kept && part.is_ascii() {
+            emit(part);
             return;
         }
         for lower in part.to_lowercase().filter(|&lower| !is_removable_mark(lower)) {
@@ -63,7 +81,7 @@ pub(super) fn fold_char(c: char, mut emit: impl FnMut(char)) {
                 '\u{2018}' | '\u{2019}' | '\u{201A}' | '\u{201B}' | '\u{2039}' | '\u{203A}' => emit('\''),
                 '\u{201C}'..='\u{201F}' | '«' | '»' | '「' | '」' | '『' | '』' => emit('"'),
                 '\u{2010}'..='\u{2015}' | '\u{2212}' => emit('-'),
-                '。' => emit('.'),
+                '。' | '\u{B7}' | '\u{2022}' | '\u{2219}' | '\u{22C5}' | '\u{2027}' | '\u{25CF}' => emit('.'),
                 '、' => emit(','),
                 other => emit(other),
             }
@@ -81,6 +99,50 @@ fn boxed_letter(c: char) -> Option<char> {
     };
     let index = u8::try_from(u32::from(c).saturating_sub(first)).ok()?;
     Some(char::from(b'a'.saturating_add(index.min(25))))
+}
+
+fn digit_of_another_script(c: char) -> Option<char> {
+    let zero = match c {
+        '\u{660}'..='\u{669}' => 0x660,
+        '\u{6F0}'..='\u{6F9}' => 0x6F0,
+        '\u{966}'..='\u{96F}' => 0x966,
+        _ => return None,
+    };
+    char::from_digit(u32::from(c).saturating_sub(zero), 10)
+}
+
+/// The letter that a turned letter is when the page is turned; `n` and `u`, `b` and `q`, `d` and `p` turn into each other.
+pub(super) fn turned(c: char) -> char {
+    match c {
+        'ɐ' => 'a',
+        'ɔ' => 'c',
+        'ǝ' | 'ə' => 'e',
+        'ɟ' => 'f',
+        'ƃ' | 'ɓ' => 'g',
+        'ɥ' => 'h',
+        'ᴉ' | 'ı' => 'i',
+        'ɾ' | 'ſ' => 'j',
+        'ʞ' => 'k',
+        'ꞁ' | 'ʃ' => 'l',
+        'ɯ' => 'm',
+        'ɹ' => 'r',
+        'ʇ' => 't',
+        'ʌ' => 'v',
+        'ʍ' => 'w',
+        'ʎ' => 'y',
+        'n' => 'u',
+        'u' => 'n',
+        'b' => 'q',
+        'q' => 'b',
+        'd' => 'p',
+        'p' => 'd',
+        other => other,
+    }
+}
+
+/// Whether it is a turned letter that hardly anybody writes upright.
+pub(super) fn is_turned(c: char) -> bool {
+    !c.is_ascii() && turned(c).is_ascii()
 }
 
 /// The Latin letter that a folded character looks like, if it is a letter of another script (or a small capital).

@@ -1,13 +1,17 @@
 //! Decoded views: texts inside a text that a model can read and a pattern cannot. Runs are found by skipping (a run of 24
 //! characters cannot hide between two probes 24 apart), and what is decoded counts against a work budget in bytes.
 //!
-//! Base64 (both alphabets, wrapped lines), hex, percent (RFC 3986 §2.1), character references (HTML §13.5), and `\u`, `\x`
-//! escapes.
+//! Base64 (both alphabets, wrapped lines), base32, hex, also backwards or with letters moved by thirteen; percent (RFC 3986
+//! §2.1, and `%uXXXX`), character references (HTML §13.5), and `\u`, `\x` and octal escapes. Groups of digits are in `codes`.
 
+use super::budget::Work;
+use super::codes;
+use super::spelling::rot13_char;
 use super::views::{Mapped, View, ViewKind, Way};
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use std::collections::HashSet;
 use std::ops::Range;
 
 /// Shortest base64 run that is looked at: 18 bytes of text.
@@ -15,9 +19,9 @@ const LEAST_BASE64: usize = 24;
 /// Shortest run of hex digits that is looked at: 8 bytes of text.
 const LEAST_HEX: usize = 16;
 /// Shortest line after which base64 may go on in the next one.
-const LEAST_WRAPPED_LINE: usize = 40;
-/// Fewest escapes in a text before it is decoded.
-const LEAST_ESCAPES: usize = 2;
+const LEAST_WRAPPED_LINE: usize = 16;
+/// Characters of a run that are decoded to see whether the rest is worth it; a multiple of eight.
+const PROBE: usize = 64;
 
 /// The characters of hex and of both base64 alphabets, by their byte.
 static IN_CODE: [bool; 256] = {
@@ -35,57 +39,116 @@ const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_allow_trailing_bits(true);
 const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
 
-/// Bytes of decoded text that may still be made for one segment.
-#[derive(Debug)]
-pub(super) struct Work {
-    left: usize,
-    /// Whether something was left undecoded for it.
-    pub cut: bool,
-}
-
-impl Work {
-    /// Four times the text and never less than 64 KiB: enough for two honest levels, linear in the text.
-    pub fn for_text(len: usize) -> Self {
-        Self { left: len.saturating_mul(4).max(64 * 1024), cut: false }
-    }
-
-    fn take(&mut self, bytes: usize) -> bool {
-        match self.left.checked_sub(bytes) {
-            Some(left) => self.left = left,
-            None => self.cut = true,
-        }
-        !self.cut
-    }
-}
-
-/// All decoded views of a text, each once.
-pub(super) fn decoded(text: &str, work: &mut Work) -> Vec<(ViewKind, View)> {
+/// All decoded views of a text. Of percent-encoding, character references and escapes only the first that is there is undone:
+/// the others still stand in its view. Runs that are among `done` are left out, and those that were decoded are added.
+pub(super) fn decoded(text: &str, done: &mut HashSet<String>, work: &mut Work) -> Vec<(ViewKind, View)> {
     let mut views = Vec::new();
     let in_code = |byte: u8| IN_CODE.get(usize::from(byte)).is_some_and(|&is_in| is_in);
+    let mut take = |span: Range<usize>| -> Option<()> {
+        let run = text.get(span.clone())?;
+        let ((kind, said), inner) = decode_run(run)?;
+        if !done.contains(run) && work.take(run.len()) {
+            done.insert(run.to_owned());
+            views.push((
+                kind,
+                whole(said, span.start.saturating_add(inner.start)..span.start.saturating_add(inner.end)),
+            ));
+        }
+        Some(())
+    };
     for span in runs(text.as_bytes(), LEAST_HEX, in_code) {
-        let Some(run) = text.get(span.clone()) else { continue };
-        if run.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            if work.take(run.len() / 2) {
-                views.extend(from_hex(run).map(|text| (ViewKind::Hex, whole(text, span))));
+        if take(span.clone()).is_none() {
+            // What looked like wrapped lines may be lines of their own.
+            let mut at = span.start;
+            for line in text.get(span).filter(|run| run.contains('\n')).unwrap_or("").split_inclusive('\n') {
+                let end = at.saturating_add(line.trim_end().len());
+                if end.saturating_sub(at) >= LEAST_HEX {
+                    let _ = take(at..end);
+                }
+                at = at.saturating_add(line.len());
             }
-        } else if run.len() >= LEAST_BASE64 && work.take(run.len()) {
-            views.extend(from_base64(run).map(|text| (ViewKind::Base64, whole(text, span))));
         }
     }
+    codes::decoded(text, work, &mut views);
     for (marker, kind) in [(b'%', ViewKind::Percent), (b'&', ViewKind::Entities), (b'\\', ViewKind::Escapes)] {
-        if memchr::memchr(marker, text.as_bytes()).is_some() {
-            views.extend(unescaped(text, marker, work).map(|view| (kind, view)));
+        if memchr::memchr(marker, text.as_bytes()).is_some()
+            && let Some(view) = unescaped(text, marker, work)
+        {
+            views.push((kind, view));
+            break;
         }
     }
     views
 }
 
-fn whole(text: String, span: Range<usize>) -> View {
+pub(super) fn whole(text: String, span: Range<usize>) -> View {
     View { text, way: Way::Whole(span) }
 }
 
+/// What a run says, and which part of it: as it stands, backwards, or with its letters moved by thirteen.
+fn decode_run(run: &str) -> Option<((ViewKind, String), Range<usize>)> {
+    if let Some(found) = as_it_stands(run) {
+        return Some(found);
+    }
+    // Looked at closely only if a part of it says something; keys, hashes and images end here.
+    let part = run.get(..run.len().min(PROBE)).filter(|_| run.len() >= LEAST_BASE64)?;
+    let turned: String = part.chars().map(rot13_char).collect();
+    if as_it_stands(&turned).is_some() {
+        return Some(((ViewKind::Rot13, run.chars().map(rot13_char).collect()), 0..run.len()));
+    }
+    let end = run.get(run.len().saturating_sub(PROBE)..)?;
+    let backwards: String = end.chars().rev().collect();
+    as_it_stands(&backwards)?;
+    Some(((ViewKind::Reversed, run.chars().rev().collect()), 0..run.len()))
+}
+
+fn as_it_stands(run: &str) -> Option<((ViewKind, String), Range<usize>)> {
+    let all = 0..run.len();
+    if run.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        if run.bytes().all(|byte| matches!(byte, b'0' | b'1')) {
+            // Bits are read as such.
+            return None;
+        }
+        if let Some(text) = from_hex(run) {
+            return Some(((ViewKind::Hex, text), all));
+        }
+    }
+    // `0x` and the like before hex digits.
+    if let Some(text) = run.get(2..).filter(|_| run.starts_with("0x") || run.starts_with("0X")).and_then(from_hex) {
+        return Some(((ViewKind::Hex, text), all));
+    }
+    if run.len() < LEAST_BASE64 {
+        return None;
+    }
+    let of_one_case = |letters: std::ops::RangeInclusive<u8>| {
+        run.bytes().all(|byte| letters.contains(&byte) || matches!(byte, b'2'..=b'7' | b'\n' | b'\r'))
+    };
+    if (of_one_case(b'A'..=b'Z') || of_one_case(b'a'..=b'z'))
+        && let Some(text) = from_base32(run)
+    {
+        return Some(((ViewKind::Base32, text), all));
+    }
+    if let Some(text) = from_base64(run) {
+        return Some(((ViewKind::Base64, text), all));
+    }
+    // Something else may stand before it without a border: `load/aWdub3Jl…`. The middle tells where fours begin.
+    let clean_len = run.len();
+    let middle = clean_len / 2;
+    for offset in 1..4_usize {
+        let from = (middle & !3).saturating_sub(PROBE / 2).saturating_add(offset);
+        let probe = run.get(from..from.saturating_add(PROBE).min(clean_len))?;
+        if probe.len() >= LEAST_BASE64 && from_base64(probe).is_some() {
+            let start = offset;
+            let rest = run.get(start..)?;
+            let text = String::from_utf8_lossy(&base64_bytes(rest)?).into_owned();
+            return Some(((ViewKind::Base64, text), start..run.len()));
+        }
+    }
+    None
+}
+
 /// Runs of at least `least` bytes of a class. A base64 run goes on over a line break after a full line.
-fn runs(bytes: &[u8], least: usize, class: impl Fn(u8) -> bool + Copy) -> Vec<Range<usize>> {
+pub(super) fn runs(bytes: &[u8], least: usize, class: impl Fn(u8) -> bool + Copy) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut at = 0_usize;
     loop {
@@ -107,27 +170,66 @@ fn runs(bytes: &[u8], least: usize, class: impl Fn(u8) -> bool + Copy) -> Vec<Ra
 
 fn run_end(bytes: &[u8], start: usize, class: impl Fn(u8) -> bool + Copy) -> usize {
     let mut end = start;
+    let mut full = None;
     loop {
         let line = bytes.get(end..).unwrap_or_default().iter().take_while(|&&byte| class(byte)).count();
         end = end.saturating_add(line);
         let rest = bytes.get(end..).unwrap_or_default();
         let wrap = if rest.starts_with(b"\r\n") { 2 } else { usize::from(rest.starts_with(b"\n")) };
-        let goes_on = rest.get(wrap).is_some_and(|&byte| class(byte));
-        if wrap == 0 || line < LEAST_WRAPPED_LINE || !goes_on {
+        let goes_on = rest.get(wrap..).is_some_and(|next| is_line_of_code(next, class));
+        // All lines but the last are equally long.
+        if wrap == 0 || line < LEAST_WRAPPED_LINE || *full.get_or_insert(line) != line || !goes_on {
             return end;
         }
         end = end.saturating_add(wrap);
     }
 }
 
+/// Whether what follows a line break goes on with the code of the line before; a word at the beginning of a sentence does not.
+fn is_line_of_code(next: &[u8], class: impl Fn(u8) -> bool) -> bool {
+    let len = next.iter().take_while(|&&byte| class(byte)).count();
+    let (line, after) = (next.get(..len).unwrap_or_default(), next.get(len));
+    let is_word = line.iter().skip(1).all(u8::is_ascii_lowercase) && line.first().is_some_and(u8::is_ascii_alphabetic);
+    let ends_line = after.is_none_or(|byte| matches!(byte, b'\n' | b'\r' | b'=' | b'"' | b'\'' | b'`'));
+    len > 0 && (ends_line || !is_word)
+}
+
 fn from_hex(run: &str) -> Option<String> {
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|value| u8::try_from(value).ok());
-    let bytes = run.as_bytes().chunks_exact(2);
+    let digits: Vec<u8> = run.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let bytes = digits.chunks_exact(2);
     let bytes: Option<Vec<u8>> = bytes.map(|pair| Some(digit(*pair.first()?)? << 4 | digit(*pair.get(1)?)?)).collect();
     printable(&bytes?)
 }
 
+fn from_base32(run: &str) -> Option<String> {
+    let (mut bytes, mut bits, mut held) = (Vec::with_capacity(run.len()), 0_u32, 0_u32);
+    for byte in run.bytes().filter(|byte| !byte.is_ascii_whitespace()) {
+        let value = match byte {
+            b'A'..=b'Z' => byte.saturating_sub(b'A'),
+            b'a'..=b'z' => byte.saturating_sub(b'a'),
+            b'2'..=b'7' => byte.saturating_sub(b'2').saturating_add(26),
+            _ => return None,
+        };
+        bits = (bits << 5 | u32::from(value)) & 0xFFFF;
+        held = held.saturating_add(5);
+        if held >= 8 {
+            held = held.saturating_sub(8);
+            bytes.push(u8::try_from(bits >> held & 0xFF).unwrap_or(0));
+        }
+    }
+    printable(&bytes)
+}
+
 fn from_base64(run: &str) -> Option<String> {
+    // Of a long run a part is decoded first: images and keys are long, and their first bytes are no text.
+    if let Some(head) = run.get(..2 * PROBE) {
+        printable(&base64_bytes(head)?)?;
+    }
+    printable(&base64_bytes(run)?)
+}
+
+fn base64_bytes(run: &str) -> Option<Vec<u8>> {
     let mut clean: Vec<u8> = run.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
     for byte in &mut clean {
         match byte {
@@ -139,11 +241,11 @@ fn from_base64(run: &str) -> Option<String> {
     if clean.len() % 4 == 1 {
         clean.pop();
     }
-    printable(&STANDARD.decode(clean).ok()?)
+    STANDARD.decode(clean).ok()
 }
 
 /// The bytes as text, if at least nine in ten characters can be read.
-fn printable(bytes: &[u8]) -> Option<String> {
+pub(super) fn printable(bytes: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(bytes);
     let unreadable =
         text.chars().filter(|&c| c == '\u{FFFD}' || (c.is_control() && !matches!(c, '\n' | '\r' | '\t'))).count();
@@ -161,15 +263,15 @@ enum Unit {
     Char(char),
 }
 
-/// The text with one kind of escapes undone; `None` if there are too few of them.
+/// The text with one kind of escapes undone; `None` if there is none.
 fn unescaped(text: &str, marker: u8, work: &mut Work) -> Option<View> {
     let parse: fn(&str) -> Option<Escape> = match marker {
         b'%' => percent_escape,
         b'&' => character_reference,
         _ => backslash_escape,
     };
-    let found = memchr::memchr_iter(marker, text.as_bytes()).filter(|&at| text.get(at..).and_then(parse).is_some());
-    if found.take(LEAST_ESCAPES).count() < LEAST_ESCAPES || !work.take(text.len()) {
+    let mut found = memchr::memchr_iter(marker, text.as_bytes());
+    if !found.any(|at| text.get(at..).and_then(parse).is_some()) || !work.take(text.len()) {
         return None;
     }
     let mut view = Mapped::with_capacity(text.len());
@@ -207,6 +309,10 @@ fn unescaped(text: &str, marker: u8, work: &mut Work) -> Option<View> {
 }
 
 fn percent_escape(text: &str) -> Option<Escape> {
+    if matches!(text.as_bytes().get(1)?, b'u' | b'U') {
+        let code = u32::from_str_radix(digits(text.get(2..6)?)?, 16).ok()?;
+        return Some(Escape { len: 6, byte_or_char: Unit::Char(char::from_u32(code)?) });
+    }
     let byte = u8::from_str_radix(digits(text.get(1..3)?)?, 16).ok()?;
     Some(Escape { len: 3, byte_or_char: Unit::Byte(byte) })
 }
@@ -260,6 +366,15 @@ fn backslash_escape(text: &str) -> Option<Escape> {
             }
             Some(Escape { len: 6, byte_or_char: Unit::Char(char::from_u32(unit)?) })
         }
+        b'U' => {
+            let c = char::from_u32(hex(2..10)?)?;
+            Some(Escape { len: 10, byte_or_char: Unit::Char(c) })
+        }
+        // Three octal digits: `\151`.
+        b'0'..=b'3' => {
+            let number = text.get(1..4).filter(|number| number.bytes().all(|byte| matches!(byte, b'0'..=b'7')))?;
+            Some(Escape { len: 4, byte_or_char: Unit::Byte(u8::from_str_radix(number, 8).ok()?) })
+        }
         _ => None,
     }
 }
@@ -270,7 +385,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn texts(text: &str) -> Vec<(ViewKind, String)> {
-        decoded(text, &mut Work::for_text(text.len())).into_iter().map(|(kind, view)| (kind, view.text)).collect()
+        decoded(text, &mut HashSet::new(), &mut Work::for_text(text.len()))
+            .into_iter()
+            .map(|(kind, view)| (kind, view.text))
+            .collect()
     }
 
     fn base64_of(text: &str) -> String {
@@ -317,15 +435,15 @@ mod tests {
     #[test]
     fn work_budget_is_kept_and_the_cut_is_told() {
         let text = base64_of(&"word ".repeat(100));
-        let mut work = Work { left: 10, cut: false };
-        assert!(decoded(&text, &mut work).is_empty());
-        assert!(work.cut);
+        let mut work = Work::of(10);
+        assert!(decoded(&text, &mut HashSet::new(), &mut work).is_empty());
+        assert_eq!(work.undecoded_bytes(), text.trim_end_matches('=').len() as u64);
     }
 
     proptest! {
         #[test]
         fn any_text_decodes_without_a_panic_and_leads_back_inside_it(text in "[%&\\\\#xu0-9a-f;{}éd 😀]{0,60}") {
-            for (_, view) in decoded(&text, &mut Work::for_text(text.len())) {
+            for (_, view) in decoded(&text, &mut HashSet::new(), &mut Work::for_text(text.len())) {
                 let back = view.way.back(0..view.text.len());
                 prop_assert!(text.get(back).is_some());
             }

@@ -4,12 +4,12 @@
 //! guard is reported as run only when it has seen everything it is for; when the time is spent every guard that has not is
 //! reported as failed, and the policy decides what that means. Nothing is ever passed as inspected for being too long.
 
-use super::arguments::{ToolRules, is_allowed};
+use super::arguments::ToolRules;
 use super::budget::{Spent, TimeBudget};
-use super::cache::{Cache, Subject};
+use super::cache::{Cache, OneMessage, Subject};
 use super::findings::{Examined, Findings, GuardReport};
-use super::injection::{Decoding, Injection, Seen};
-use super::joined::{GAPS, for_each_joined};
+use super::injection::{Decoding, Injected, Injection, Lookers, Seen};
+use super::joined::{Joined, Seam, for_each_joined, least_trusted};
 use super::log;
 use super::own_keys::OwnKeys;
 use super::pii::Pii;
@@ -17,12 +17,12 @@ use super::secrets::Secrets;
 use super::sighting::Sighting;
 use super::signatures::CompileError;
 use super::sinks::scan_sinks;
+use super::tools::ToolGuard;
 use super::views::Via;
 use super::windows::windows;
 use crate::config::settings::{Pack, ToolPolicy, Upstream};
-use crate::model::{Category, Channel, Direction, Finding, Origin, Segment, TextKind, Untrusted};
-use crate::stages::decode::{Decoded, Exchange, ToolCall};
-use std::collections::HashMap;
+use crate::model::{Category, Direction, Finding, Origin, Segment, TextKind};
+use crate::stages::decode::{Decoded, Exchange};
 
 /// Bytes of text between two looks at the clock.
 const SECRET_STEP_BYTES: usize = 64 * 1024;
@@ -34,7 +34,9 @@ const PARAMETER_SINKS: [Category; 3] = [Category::Xss, Category::SqlInjection, C
 const TEXT_GUARDS: [&str; 5] = ["signatures", "structure", "secrets", "pii", "sinks"];
 const OUT_OF_TIME: &str = "time budget spent";
 const MODEL_TEXT: &str = "text of the model itself";
-const NOT_DECODED: &str = "decoding budget spent: some encoded text was not decoded";
+/// Guards that read decoded text.
+const READ_DECODED: [&str; 3] = ["signatures", "secrets", "pii"];
+const NOT_DECODED: &str = "some encoded text was not decoded: too much of it, or nested too deep";
 
 /// All detectors of a snapshot and what they saw before.
 #[derive(Debug)]
@@ -43,7 +45,8 @@ pub struct Inspector {
     secrets: Secrets,
     own_keys: OwnKeys,
     pii: Pii,
-    tools: ToolRules,
+    pub(super) tools: ToolRules,
+    pub(super) guard: ToolGuard,
     cache: Cache,
 }
 
@@ -59,6 +62,7 @@ impl Inspector {
             own_keys: OwnKeys::of(upstreams),
             pii: Pii::compile(),
             tools: ToolRules::new(),
+            guard: ToolGuard::new()?,
             cache: Cache::new()?,
         })
     }
@@ -68,10 +72,11 @@ impl Inspector {
         let facts = exchange.facts();
         let mut pass = Pass::new(self, Direction::Request, &facts.segments, exchange.body(), budget);
         pass.tool_names(&facts.declared_tools, &facts.tool_calls, tools);
+        let declared = pass.declarations(&exchange, tools);
         let outcome =
             pass.segments().and_then(|()| pass.tool_arguments(&facts.tool_calls, tools)).and_then(|()| pass.joined());
         let (list, report) = pass.finish(outcome);
-        Findings::new(exchange, list, report)
+        Findings::new(exchange, list, report).with_declared(declared)
     }
 
     /// Looks at every segment of an answer or of one event.
@@ -112,17 +117,10 @@ impl Inspector {
         Exact { keys: &self.own_keys, secrets: &self.secrets, pii: &self.pii }
     }
 
-    /// Judges a whole call of a stream by its arguments.
-    pub(super) fn judge_call(&self, _name: &str, arguments: &str, tools: &ToolPolicy, out: &mut Vec<Sighting>) {
-        self.tools.judge(arguments, tools, out);
-    }
-
     /// A text as it may stand in a record, whose writer escapes: secrets and personal data as `[LABEL]`.
     pub fn redact_for_record(&self, text: &str) -> String {
         let mut sightings = Vec::new();
-        self.secrets.scan(text, &mut sightings);
-        self.own_keys.scan(text, &mut sightings);
-        self.pii.scan(text, &mut sightings);
+        self.sensitive(text, &mut sightings);
         log::redacted(text, sightings)
     }
 
@@ -140,21 +138,41 @@ impl Inspector {
         budget: &TimeBudget<'_>,
         seen: &mut Vec<Seen>,
     ) -> Result<Decoding, Spent> {
-        let decoding = match injection {
-            Injected::Looked => self.injection.scan(text, segment.origin, budget, seen)?,
-            Injected::Left => Decoding::Complete,
-        };
         let mut plain = Vec::new();
         windowed(text, budget, &mut plain, |text, out| {
-            self.secrets.scan(text, out);
-            self.own_keys.scan(text, out);
-            self.pii.scan(text, out);
+            self.sensitive(text, out);
             if segment.kind == TextKind::Parameter {
                 scan_sinks(text, &PARAMETER_SINKS, out);
             }
         })?;
         seen.extend(plain.into_iter().map(|sighting| Seen { sighting, via: Via::default() }));
-        Ok(decoding)
+        let lookers = Lookers { origin: segment.origin, injection, sensitive: &|text, out| self.sensitive(text, out) };
+        self.injection.scan(text, lookers, budget, seen)
+    }
+
+    /// Credentials and personal data in a text.
+    fn sensitive(&self, text: &str, out: &mut Vec<Sighting>) {
+        self.secrets.scan(text, out);
+        self.own_keys.scan(text, out);
+        self.pii.scan(text, out);
+    }
+
+    /// Everything about a text over the borders of segments.
+    fn look_over_borders(
+        &self,
+        joined: &Joined,
+        one: OneMessage,
+        budget: &TimeBudget<'_>,
+        seen: &mut Vec<Seen>,
+    ) -> Result<Decoding, Spent> {
+        let mut sightings = Vec::new();
+        if one == OneMessage::Yes && joined.seam == Seam::None {
+            self.secrets.scan(&joined.text, &mut sightings);
+            self.own_keys.scan(&joined.text, &mut sightings);
+        }
+        seen.extend(sightings.into_iter().map(|sighting| Seen { sighting, via: Via::default() }));
+        let lookers = Lookers { origin: joined.origin, injection: Injected::Looked, sensitive: &|_, _| () };
+        self.injection.scan(&joined.text, lookers, budget, seen)
     }
 }
 
@@ -163,14 +181,6 @@ pub(super) struct Exact<'a> {
     pub(super) keys: &'a OwnKeys,
     pub(super) secrets: &'a Secrets,
     pub(super) pii: &'a Pii,
-}
-
-/// Whether a text is looked at for injection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Injected {
-    Looked,
-    /// What a model writes is not an instruction to it.
-    Left,
 }
 
 /// Runs a scan window by window, so that the clock is looked at between; the caller has done so just before.
@@ -202,23 +212,22 @@ fn windowed(
 }
 
 /// One walk over the segments of one body.
-struct Pass<'a, 'b> {
-    inspector: &'a Inspector,
-    direction: Direction,
-    segments: &'a [Segment],
-    body: &'a str,
-    budget: &'a TimeBudget<'b>,
-    list: Vec<Finding>,
-    report: GuardReport,
+pub(super) struct Pass<'a, 'b> {
+    pub(super) inspector: &'a Inspector,
+    pub(super) direction: Direction,
+    pub(super) segments: &'a [Segment],
+    pub(super) body: &'a str,
+    pub(super) budget: &'a TimeBudget<'b>,
+    pub(super) list: Vec<Finding>,
+    pub(super) report: GuardReport,
     seen: Vec<Seen>,
     left_to_the_model: bool,
-    cut: bool,
     /// Segments that are judged elsewhere, ascending.
-    left_out: &'a [usize],
+    pub(super) left_out: &'a [usize],
 }
 
 impl<'a, 'b> Pass<'a, 'b> {
-    fn new(
+    pub(super) fn new(
         inspector: &'a Inspector,
         direction: Direction,
         segments: &'a [Segment],
@@ -226,8 +235,8 @@ impl<'a, 'b> Pass<'a, 'b> {
         budget: &'a TimeBudget<'b>,
     ) -> Self {
         let (list, report, seen) = (Vec::new(), GuardReport::default(), Vec::new());
-        let (left_to_the_model, cut, left_out) = (false, false, &[][..]);
-        Self { inspector, direction, segments, body, budget, list, report, seen, left_to_the_model, cut, left_out }
+        let (left_to_the_model, left_out) = (false, &[][..]);
+        Self { inspector, direction, segments, body, budget, list, report, seen, left_to_the_model, left_out }
     }
 
     fn segments(&mut self) -> Result<(), Spent> {
@@ -261,7 +270,7 @@ impl<'a, 'b> Pass<'a, 'b> {
         };
         if let Some(known) = key.and_then(|key| self.inspector.cache.get(key)) {
             self.report.cached_bytes = self.report.cached_bytes.saturating_add(length);
-            self.cut |= known.decoding == Decoding::Cut;
+            self.add_undecoded(known.decoding);
             for seen in known.seen.iter() {
                 self.list.push(finding(seen, index, segment));
             }
@@ -272,96 +281,72 @@ impl<'a, 'b> Pass<'a, 'b> {
         self.list.extend(self.seen.iter().map(|seen| finding(seen, index, segment)));
         let decoding = outcome?;
         self.report.scanned_bytes = self.report.scanned_bytes.saturating_add(length);
-        self.cut |= decoding == Decoding::Cut;
+        self.add_undecoded(decoding);
         if let Some(key) = key {
             self.inspector.cache.put(key, &self.seen, decoding);
         }
         Ok(())
     }
 
-    /// Tools that may not be declared or called. Needs no time worth measuring.
-    fn tool_names(&mut self, declared: &[Untrusted<String>], calls: &[ToolCall], tools: &ToolPolicy) {
-        // In a stream only the first part of a call carries its name.
-        let is_part = |name: &str| name.is_empty() && self.direction == Direction::Response;
-        let names = declared.iter().map(|name| (name.expose().as_str(), Origin::ToolDefinition, None));
-        let called =
-            calls.iter().map(|call| (call.name.expose().as_str(), Origin::ToolCall, call.arguments.first().copied()));
-        let refused: Vec<_> =
-            names.chain(called).filter(|(name, ..)| !is_part(name) && !is_allowed(tools, name)).collect();
-        if refused.is_empty() {
-            return;
-        }
-        let place: HashMap<(&str, Origin), usize> = (self.segments.iter().enumerate().rev())
-            .filter(|(_, segment)| {
-                matches!(segment.origin, Origin::ToolCall | Origin::ToolDefinition | Origin::Assistant)
-            })
-            .map(|(index, segment)| ((segment.text(self.body), segment.origin), index))
-            .collect();
-        for (name, origin, arguments) in refused {
-            let named = [origin, Origin::Assistant].into_iter().find_map(|origin| place.get(&(name, origin)).copied());
-            let index = named.or(arguments).unwrap_or(0);
-            let span = 0..if named.is_some() { name.len() } else { 0 };
-            let sighting = self.inspector.tools.not_allowed(span);
-            match self.segments.get(index) {
-                Some(segment) => self.list.push(finding(&Seen { sighting, via: Via::default() }, index, segment)),
-                None => self.list.push(finding_without_text(sighting, origin)),
-            }
-        }
-    }
-
-    fn tool_arguments(&mut self, calls: &[ToolCall], tools: &ToolPolicy) -> Result<(), Spent> {
-        // In an answer the channel tells the arguments; the events of a stream hold parts of them without a call's name.
-        let direction = self.direction;
-        let named = calls.iter().flat_map(|call| call.arguments.iter().copied());
-        let by_name = named.filter(|_| direction == Direction::Request);
-        let by_channel = self.segments.iter().enumerate();
-        let by_channel =
-            by_channel.filter(|(_, s)| direction == Direction::Response && s.channel == Channel::ToolArguments);
-        for index in by_name.chain(by_channel.map(|(index, _)| index)) {
-            self.budget.check()?;
-            if self.left_out.binary_search(&index).is_ok() {
-                continue;
-            }
-            let Some(segment) = self.segments.get(index) else { continue };
-            let mut sightings = Vec::new();
-            self.inspector.tools.judge(segment.text(self.body), tools, &mut sightings);
-            let seen = sightings.into_iter().map(|sighting| Seen { sighting, via: Via::default() });
-            self.list.extend(seen.map(|seen| finding(&seen, index, segment)));
-        }
-        Ok(())
-    }
-
-    /// Instructions that are split over neighbouring segments.
+    /// What is split over several segments.
     fn joined(&mut self) -> Result<(), Spent> {
-        let (inspector, budget, segments, body) = (self.inspector, self.budget, self.segments, self.body);
-        for gap in GAPS {
-            for_each_joined(segments, body, gap, |first, joined| {
-                budget.check()?;
-                let key = inspector.cache.key(Subject::Joined(first.origin), &joined.text);
-                let mut seen = Vec::new();
-                let known = key.and_then(|key| inspector.cache.get(key));
-                if known.is_none() {
-                    let decoding = inspector.injection.scan(&joined.text, first.origin, budget, &mut seen)?;
-                    if let Some(key) = key {
-                        inspector.cache.put(key, &seen, decoding);
-                    }
-                }
-                let all = known.as_ref().map_or(seen.as_slice(), |known| &known.seen);
-                for one in all {
-                    for (index, span) in joined.pieces(&one.sighting.span) {
-                        let Some(segment) = segments.get(index) else { continue };
-                        let part = Seen { sighting: Sighting { span, ..one.sighting.clone() }, via: one.via };
-                        self.list.push(finding(&part, index, segment));
-                    }
-                }
-                Ok(())
-            })?;
+        for_each_joined(self.segments, self.body, |joined| {
+            self.budget.check()?;
+            self.over_borders(joined)
+        })
+    }
+
+    fn over_borders(&mut self, joined: &Joined) -> Result<(), Spent> {
+        let length = u64::try_from(joined.text.len()).unwrap_or(u64::MAX);
+        // Words of tool definitions stand side by side without belonging together.
+        let one = joined.is_one_message && joined.origin != Origin::ToolDefinition;
+        let one = if one { OneMessage::Yes } else { OneMessage::No };
+        let key = self.inspector.cache.key(Subject::Joined(joined.origin, joined.seam, one), &joined.text);
+        if let Some(known) = key.and_then(|key| self.inspector.cache.get(key)) {
+            self.report.cached_bytes = self.report.cached_bytes.saturating_add(length);
+            self.add_undecoded(known.decoding);
+            known.seen.iter().for_each(|seen| self.add_pieces(joined, seen));
+            return Ok(());
+        }
+        let mut seen = Vec::new();
+        let outcome = self.inspector.look_over_borders(joined, one, self.budget, &mut seen);
+        seen.iter().for_each(|seen| self.add_pieces(joined, seen));
+        let decoding = outcome?;
+        self.report.scanned_bytes = self.report.scanned_bytes.saturating_add(length);
+        self.add_undecoded(decoding);
+        if let Some(key) = key {
+            self.inspector.cache.put(key, &seen, decoding);
         }
         Ok(())
+    }
+
+    /// A finding for each segment that holds a piece; whose text it is in says the least trusted of them.
+    fn add_pieces(&mut self, joined: &Joined, seen: &Seen) {
+        let pieces = joined.pieces(&seen.sighting.span);
+        let held = pieces.iter().filter_map(|(index, _)| self.segments.get(*index));
+        let Some(origin) = least_trusted(held.map(|segment| segment.origin)) else { return };
+        for (index, span) in pieces {
+            let Some(segment) = self.segments.get(index) else { continue };
+            let part = Seen { sighting: Sighting { span, ..seen.sighting.clone() }, via: seen.via };
+            self.list.push(Finding { origin, ..finding(&part, index, segment) });
+        }
+    }
+
+    fn add_undecoded(&mut self, decoding: Decoding) {
+        if let Decoding::Cut { undecoded_bytes } = decoding {
+            self.report.undecoded_bytes = self.report.undecoded_bytes.saturating_add(undecoded_bytes);
+        }
+    }
+
+    /// What was found, as it is.
+    pub(super) fn into_parts(self) -> (Vec<Finding>, GuardReport) {
+        (self.list, self.report)
     }
 
     fn finish(mut self, outcome: Result<(), Spent>) -> (Vec<Finding>, GuardReport) {
-        self.report.ran.push("tools");
+        if self.report.failed.is_empty() {
+            self.report.ran.push("tools");
+        }
         match outcome {
             Ok(()) => {
                 let only_model = self.direction == Direction::Response
@@ -374,16 +359,20 @@ impl<'a, 'b> Pass<'a, 'b> {
         if self.left_to_the_model {
             self.report.skipped.extend([("signatures", MODEL_TEXT), ("structure", MODEL_TEXT)]);
         }
-        if self.cut {
-            self.report.skipped.push(("signatures", NOT_DECODED));
+        if self.report.undecoded_bytes > 0 {
+            self.report.skipped.extend(READ_DECODED.map(|guard| (guard, NOT_DECODED)));
         }
-        self.list.sort_by_key(|finding| (finding.segment, finding.span.start));
-        self.list.dedup();
+        self.list.sort_by(|a, b| {
+            let place = |finding: &Finding| (finding.segment, finding.span.start, finding.span.end);
+            place(a).cmp(&place(b)).then_with(|| a.rule.cmp(&b.rule)).then_with(|| b.score.total_cmp(&a.score))
+        });
+        // Windows over borders overlap, and see again what the segments hold.
+        self.list.dedup_by(|a, b| (a.segment, &a.span, &a.rule, a.origin) == (b.segment, &b.span, &b.rule, b.origin));
         (self.list, self.report)
     }
 }
 
-fn finding(seen: &Seen, index: usize, segment: &Segment) -> Finding {
+pub(super) fn finding(seen: &Seen, index: usize, segment: &Segment) -> Finding {
     Finding {
         rule: seen.sighting.rule.clone(),
         category: seen.sighting.category,
@@ -393,22 +382,7 @@ fn finding(seen: &Seen, index: usize, segment: &Segment) -> Finding {
         channel: segment.channel,
         span: segment.map.source_span(seen.sighting.span.clone()),
         label: seen.sighting.label,
-        via: seen.via.names(),
-    }
-}
-
-/// A finding about a name that stands in no segment.
-fn finding_without_text(sighting: Sighting, origin: Origin) -> Finding {
-    Finding {
-        rule: sighting.rule,
-        category: sighting.category,
-        score: sighting.score,
-        segment: 0,
-        origin,
-        channel: Channel::Content,
-        span: 0..0,
-        label: sighting.label,
-        via: &[],
+        via: seen.via,
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the guards saw, together with what they looked at.
 
+use super::declared::DeclaredTools;
 use crate::model::Finding;
 use crate::stages::decode::{Decoded, Exchange};
 
@@ -9,6 +10,7 @@ pub struct Findings {
     exchange: Exchange,
     list: Vec<Finding>,
     report: GuardReport,
+    declared: DeclaredTools,
 }
 
 /// An inspected answer or event. Only `inspect` makes it.
@@ -30,19 +32,31 @@ pub struct GuardReport {
     pub failed: Vec<(&'static str, &'static str)>,
     /// Bytes of text scanned now.
     pub scanned_bytes: u64,
-    /// Bytes of text whose findings came from the cache.
+    /// Bytes of text whose findings came from the cache. Text over the borders of segments counts here or there too.
     pub cached_bytes: u64,
+    /// Bytes of encoded text that were left undecoded because the work budget was spent or the depth reached; `skipped` names
+    /// the guards.
+    pub undecoded_bytes: u64,
 }
 
 impl Findings {
     pub(in crate::stages::inspect) fn new(exchange: Exchange, list: Vec<Finding>, report: GuardReport) -> Self {
-        Self { exchange, list, report }
+        Self { exchange, list, report, declared: DeclaredTools::default() }
+    }
+
+    pub(in crate::stages::inspect) fn with_declared(self, declared: DeclaredTools) -> Self {
+        Self { declared, ..self }
     }
 
     /// Findings made by hand, for tests of later stages.
     #[cfg(test)]
     pub(crate) fn for_tests(exchange: Exchange, list: Vec<Finding>, report: GuardReport) -> Self {
         Self::new(exchange, list, report)
+    }
+
+    /// The tools that it declares, for the answer's inspection.
+    pub fn declared_tools(&self) -> &DeclaredTools {
+        &self.declared
     }
 
     /// The request they are about.

@@ -1,27 +1,35 @@
 //! Signatures and structure over every view of one text. What is seen in a view is told in offsets of the text around it.
 
-use super::budget::{Spent, TimeBudget};
+use super::budget::{Spent, TimeBudget, Work};
+use super::classifier::{Classifier, Match};
 use super::context::{REPORTED_DISCOUNT, is_reported};
-use super::encodings::{Work, decoded};
+use super::encodings::decoded;
+use super::examples;
+use super::respelling;
 use super::sighting::Sighting;
 use super::signatures::{CompileError, Hints, Look, Signatures};
 use super::spelling;
-use super::structure::Structure;
-use super::views::{Invisible, Via, View, ViewKind, is_plain, look_alike, normalise};
+use super::structure::{Characters, hidden_text};
+use super::views::{Invisible, Via, View, ViewKind, is_plain, look_alike, normalise, undisguised};
+use super::vocabulary::Vocabulary;
 use super::windows::windows;
 use crate::config::settings::Pack;
-use crate::model::{Category, Origin};
+use crate::model::{Category, Origin, RuleId};
+use std::collections::HashSet;
+use std::ops::Range;
 
 /// Bytes of text whose views are held in memory at once: the map of a view can take forty times the bytes of its text.
 const VIEW_STEP_BYTES: usize = 512 * 1024;
 /// How far a view goes on over the border of two windows.
 const VIEW_LOOK_AHEAD_BYTES: usize = 8 * 1024;
 /// How many encodings may be nested in each other.
-const DEPTH: u8 = 2;
+const DEPTH: u8 = 3;
 /// What a match in encoded text gains: nobody encodes an instruction by accident.
 const ENCODED_SURCHARGE: f32 = 0.05;
 /// Score at most, after the surcharge.
 const HIGHEST_SCORE: f32 = 0.99;
+/// The rule of what the classifier finds.
+const CLASSIFIED: &str = "injection.classifier";
 
 /// A sighting and the way to it.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,39 +38,90 @@ pub(super) struct Seen {
     pub via: Via,
 }
 
-/// The guards against injection.
+/// The guards against injection, and the words that make an oddly spelled text worth reading again.
 #[derive(Debug)]
 pub(super) struct Injection {
     signatures: Signatures,
-    structure: Structure,
+    characters: Characters,
+    vocabulary: Vocabulary,
+    classifier: Classifier,
+    classified: RuleId,
 }
 
 /// Whether everything encoded was decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Decoding {
     Complete,
-    /// The work budget was spent before all of it was decoded.
-    Cut,
+    /// The work budget was spent, or the depth reached, before all of it was decoded.
+    Cut {
+        undecoded_bytes: u64,
+    },
+}
+
+/// Whether a text is looked at for injection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Injected {
+    Looked,
+    /// What a model writes is not an instruction to it.
+    Left,
+}
+
+/// Who looks at the views of a text.
+#[derive(Clone, Copy)]
+pub(super) struct Lookers<'a> {
+    pub origin: Origin,
+    pub injection: Injected,
+    /// What looks for credentials and personal data; it sees decoded views and not the text as written.
+    pub sensitive: &'a dyn Fn(&str, &mut Vec<Sighting>),
 }
 
 impl Injection {
     pub fn compile(packs: &[Pack]) -> Result<Self, CompileError> {
-        Ok(Self { signatures: Signatures::compile(packs)?, structure: Structure::new() })
+        Self::with(packs, Classifier::shipped()?)
     }
 
-    /// Looks at one text of one origin and adds what it sees to `seen`.
+    /// With a classifier that knows nothing, for its training.
+    pub fn untrained(packs: &[Pack]) -> Result<Self, CompileError> {
+        Self::with(packs, Classifier::untrained()?)
+    }
+
+    fn with(packs: &[Pack], classifier: Classifier) -> Result<Self, CompileError> {
+        let guards = Self {
+            signatures: Signatures::compile(packs)?,
+            characters: Characters::new(),
+            vocabulary: Vocabulary::of(packs),
+            classifier,
+            classified: RuleId::new(CLASSIFIED),
+        };
+        examples::check(packs, &guards)?;
+        Ok(guards)
+    }
+
+    /// What signatures say of the view that the classifier reads, for its training: family, score and place.
+    pub fn matches(&self, view: &str, origin: Origin, budget: &TimeBudget<'_>) -> Vec<(String, f32, Range<usize>)> {
+        let mut seen = Vec::new();
+        let lookers = Lookers { origin, injection: Injected::Looked, sensitive: &|_, _| {} };
+        let (work, done) = (Work::for_text(0), HashSet::new());
+        let mut scan = Scan { guards: self, lookers, budget, work, done, seen: &mut seen };
+        let look = if is_plain(view) { Look::Plain } else { Look::Normalised };
+        // Without a deadline there is nothing to run out of.
+        let _ = scan.patterns(view, look, Via::default());
+        let matches = seen.iter().map(|one| matched_by(&one.sighting));
+        matches.map(|one| (one.family.to_owned(), one.score, one.span)).collect()
+    }
+
+    /// Looks at all views of one text and adds what is seen to `seen`, which holds sightings of this text alone.
     ///
     /// # Errors
     /// [`Spent`] when the deadline passed.
     pub fn scan(
         &self,
         text: &str,
-        origin: Origin,
+        lookers: Lookers<'_>,
         budget: &TimeBudget<'_>,
         seen: &mut Vec<Seen>,
     ) -> Result<Decoding, Spent> {
-        let from = seen.len();
-        let mut decoding = Decoding::Complete;
+        let mut undecoded_bytes = 0_u64;
         let mut outcome = Ok(());
         for (step, window) in windows(text, VIEW_STEP_BYTES, VIEW_LOOK_AHEAD_BYTES).enumerate() {
             if step > 0 {
@@ -72,11 +131,10 @@ impl Injection {
                 }
             }
             let from = seen.len();
-            let mut scan = Scan { guards: self, origin, budget, work: Work::for_text(window.text.len()), seen };
+            let work = Work::for_text(window.text.len());
+            let mut scan = Scan { guards: self, lookers, budget, work, done: HashSet::new(), seen };
             outcome = scan.text(window.text, Via::default(), 0);
-            if scan.work.cut {
-                decoding = Decoding::Cut;
-            }
+            undecoded_bytes = undecoded_bytes.saturating_add(scan.work.undecoded_bytes());
             for one in seen.get_mut(from..).unwrap_or_default() {
                 let span = &one.sighting.span;
                 one.sighting.span = span.start.saturating_add(window.offset)..span.end.saturating_add(window.offset);
@@ -85,80 +143,118 @@ impl Injection {
                 break;
             }
         }
-        drop_repeats(seen, from);
-        outcome.map(|()| decoding)
+        drop_repeats(seen);
+        outcome.map(|()| if undecoded_bytes == 0 { Decoding::Complete } else { Decoding::Cut { undecoded_bytes } })
     }
 }
 
-/// The same rule at the same place, seen in several views, is one finding: the one with the highest score.
-fn drop_repeats(seen: &mut Vec<Seen>, from: usize) {
-    let Some(new) = seen.get_mut(from..) else { return };
-    new.sort_by(|a, b| {
+/// The same rule at the same place, seen in several views, is one finding: the one with the highest score, and of those the
+/// first that was seen.
+fn drop_repeats(seen: &mut Vec<Seen>) {
+    seen.sort_by(|a, b| {
         let key = |s: &Seen| (s.sighting.span.start, s.sighting.span.end);
         key(a)
             .cmp(&key(b))
             .then_with(|| a.sighting.rule.cmp(&b.sighting.rule))
             .then_with(|| b.sighting.score.total_cmp(&a.sighting.score))
     });
-    let mut index = 0_usize;
-    let mut last: Option<Sighting> = None;
-    seen.retain(|one| {
-        index = index.saturating_add(1);
-        if index <= from {
-            return true;
-        }
-        let repeats = last.as_ref().is_some_and(|l| l.span == one.sighting.span && l.rule == one.sighting.rule);
-        if !repeats {
-            last = Some(one.sighting.clone());
-        }
-        !repeats
-    });
+    seen.dedup_by(|a, b| a.sighting.span == b.sighting.span && a.sighting.rule == b.sighting.rule);
 }
+
+/// Makes a view of a whole text.
+type Build = fn(&str) -> View;
 
 struct Scan<'a, 'b> {
     guards: &'a Injection,
-    origin: Origin,
+    lookers: Lookers<'a>,
     budget: &'a TimeBudget<'b>,
     work: Work,
+    /// Encoded runs that were decoded: they stand in several views of one text.
+    done: HashSet<String>,
     seen: &'a mut Vec<Seen>,
 }
 
 impl Scan<'_, '_> {
+    /// A text, as written or decoded, and everything in it.
     fn text(&mut self, text: &str, via: Via, depth: u8) -> Result<(), Spent> {
+        if via.last().is_some_and(is_decoding) {
+            self.sensitive(text, via);
+        }
         if is_plain(text) {
-            let hints = self.patterns(text, Look::Plain, via)?;
-            self.spellings(text, hints, via)?;
+            let hints = self.look(text, Look::Plain, via)?;
+            self.spellings(text, hints, via, depth)?;
         } else {
             self.unusual(text, via, depth)?;
         }
-        if depth < DEPTH {
-            for (kind, view) in decoded(text, &mut self.work) {
-                self.budget.check()?;
-                self.derived(&view, via.then(kind), |scan, text, via| scan.text(text, via, depth.saturating_add(1)))?;
-            }
+        self.encoded(text, via, depth)
+    }
+
+    /// What is encoded in a text.
+    fn encoded(&mut self, text: &str, via: Via, depth: u8) -> Result<(), Spent> {
+        if depth >= DEPTH {
+            // Too deep: nothing is decoded, and so it is counted.
+            self.work.forgo(|work| drop(decoded(text, &mut self.done, work)));
+            return Ok(());
+        }
+        if self.lookers.injection == Injected::Looked
+            && let Some(view) = hidden_text(text)
+        {
+            self.derived(&view, via.then(ViewKind::Hidden), |scan, text, via| {
+                scan.hidden(text, via)?;
+                scan.text(text, via, depth.saturating_add(1))
+            })?;
+        }
+        for (kind, view) in decoded(text, &mut self.done, &mut self.work) {
+            self.derived(&view, via.then(kind), |scan, text, via| scan.text(text, via, depth.saturating_add(1)))?;
         }
         Ok(())
+    }
+
+    /// What only signatures of hidden text look at.
+    fn hidden(&mut self, text: &str, via: Via) -> Result<(), Spent> {
+        if is_plain(text) {
+            return self.patterns(text, Look::Hidden, via).map(|_| ());
+        }
+        let (view, _) = normalise(text, Invisible::Dropped);
+        self.derived(&view, via, |scan, text, via| scan.patterns(text, Look::Hidden, via).map(|_| ()))
     }
 
     /// Text that is not plain ASCII: as written, normalised, and with what hidden characters spell.
     fn unusual(&mut self, text: &str, via: Via, depth: u8) -> Result<(), Spent> {
         self.patterns(text, Look::Raw, via)?;
-        let seen = &mut *self.seen;
-        let hidden = self.guards.structure.scan(text, &mut |sighting| seen.push(Seen { sighting, via }));
-        if depth < DEPTH {
-            for (kind, view) in hidden {
-                self.budget.check()?;
+        let (seen, injection) = (&mut *self.seen, self.lookers.injection);
+        let hidden = self.guards.characters.scan(text, &mut |sighting| {
+            if injection == Injected::Looked {
+                seen.push(Seen { sighting, via });
+            }
+        });
+        for (kind, view) in hidden {
+            if depth < DEPTH && self.work.take(view.text.len()) {
                 self.derived(&view, via.then(kind), |scan, text, via| scan.text(text, via, depth.saturating_add(1)))?;
             }
         }
+        if let Some(view) = undisguised(text) {
+            self.derived(&view, via.then(ViewKind::Normalised), |scan, text, via| {
+                scan.sensitive(text, via);
+                scan.encoded(text, via, depth)
+            })?;
+        }
+        if self.lookers.injection == Injected::Left {
+            return Ok(());
+        }
         let (view, met_invisible) = normalise(text, Invisible::Dropped);
         self.derived(&view, via.then(ViewKind::Normalised), |scan, text, via| {
-            let hints = scan.patterns(text, Look::Normalised, via)?;
-            scan.spellings(text, hints, via)?;
-            match look_alike(text) {
-                Some(view) => scan.derived(&view, via.then(ViewKind::LookAlike), |scan, text, via| {
-                    let hints = scan.patterns(text, Look::Normalised, via)?;
-                    scan.spellings(text, hints, via)
+            let hints = scan.look(text, Look::Normalised, via)?;
+            scan.spellings(text, hints, via, depth)?;
+            if let Some(view) = look_alike(text) {
+                scan.derived(&view, via.then(ViewKind::LookAlike), |scan, text, via| {
+                    let hints = scan.look(text, Look::Normalised, via)?;
+                    scan.spellings(text, hints, via, depth)
+                })?;
+            }
+            match spelling::upside_down(text) {
+                Some(view) => scan.derived(&view, via.then(ViewKind::UpsideDown), |scan, text, via| {
+                    scan.look(text, Look::Normalised, via).map(drop)
                 }),
                 None => Ok(()),
             }
@@ -166,31 +262,61 @@ impl Scan<'_, '_> {
         if met_invisible {
             let (view, _) = normalise(text, Invisible::Spaced);
             self.derived(&view, via.then(ViewKind::Normalised), |scan, text, via| {
-                scan.patterns(text, Look::Normalised, via).map(|_| ())
+                scan.look(text, Look::Normalised, via).map(drop)
             })?;
         }
         Ok(())
     }
 
-    /// Views that a hint asked for.
-    fn spellings(&mut self, text: &str, hints: Hints, via: Via) -> Result<(), Spent> {
-        let plain_scan = |scan: &mut Self, text: &str, via| scan.patterns(text, Look::Normalised, via).map(|_| ());
+    /// Views that a hint, or a word of the packs in another spelling, asked for.
+    fn spellings(&mut self, text: &str, hints: Hints, via: Via, depth: u8) -> Result<(), Spent> {
+        if self.lookers.injection == Injected::Left {
+            return Ok(());
+        }
         if hints.spaced {
             let runs = spelling::spaced_runs(text);
             for run in &runs {
                 self.budget.check()?;
                 self.squashed(&run.letters, run.span.clone(), via.then(ViewKind::Spaced));
             }
-            self.derived(&spelling::rejoined(text, &runs), via.then(ViewKind::Spaced), plain_scan)?;
+            self.derived(&spelling::rejoined(text, &runs), via.then(ViewKind::Spaced), |scan, text, via| {
+                scan.look(text, Look::Normalised, via).map(drop)
+            })?;
         }
-        if hints.leet {
-            self.derived(&spelling::unleeted(text), via.then(ViewKind::Leet), plain_scan)?;
+        self.respelled(text, hints, via, 0)?;
+        // Undoing the same twice leads back.
+        let before = via.steps().filter(|kind| *kind != ViewKind::Normalised).last();
+        let whole_text: [(bool, ViewKind, Build); 3] = [
+            (hints.rot13, ViewKind::Rot13, spelling::rot13),
+            (hints.reversed, ViewKind::Reversed, spelling::reversed),
+            (hints.words_reversed, ViewKind::WordsReversed, spelling::words_reversed),
+        ];
+        for (hinted, kind, build) in whole_text {
+            if hinted && before != Some(kind) && depth < DEPTH && self.work.take(text.len()) {
+                self.derived(&build(text), via.then(kind), |scan, text, via| {
+                    scan.text(text, via, depth.saturating_add(1))
+                })?;
+            }
         }
-        if hints.rot13 {
-            self.derived(&spelling::rot13(text), via.then(ViewKind::Rot13), plain_scan)?;
-        }
-        if hints.reversed {
-            self.derived(&spelling::reversed(text), via.then(ViewKind::Reversed), plain_scan)?;
+        Ok(())
+    }
+
+    /// Words in odd spellings: each alone, and one after another from the spelling `from` on.
+    fn respelled(&mut self, text: &str, hints: Hints, via: Via, from: usize) -> Result<(), Spent> {
+        let words = &self.guards.vocabulary;
+        for (index, kind) in [ViewKind::Markup, ViewKind::Leet, ViewKind::Scrambled].into_iter().enumerate().skip(from)
+        {
+            let view = match kind {
+                ViewKind::Markup => respelling::without_marks(text, words),
+                ViewKind::Leet => hints.leet.then(|| spelling::unleeted(text, words)),
+                _ => respelling::in_order(text, words),
+            };
+            if let Some(view) = view.filter(|_| self.work.take(text.len())) {
+                self.derived(&view, via.then(kind), |scan, text, via| {
+                    scan.look(text, Look::Normalised, via)?;
+                    scan.respelled(text, hints, via, index.saturating_add(1))
+                })?;
+            }
         }
         Ok(())
     }
@@ -202,6 +328,7 @@ impl Scan<'_, '_> {
         via: Via,
         look: impl FnOnce(&mut Self, &str, Via) -> Result<(), Spent>,
     ) -> Result<(), Spent> {
+        self.budget.check()?;
         let from = self.seen.len();
         let result = look(self, &view.text, via);
         for seen in self.seen.get_mut(from..).unwrap_or_default() {
@@ -210,12 +337,37 @@ impl Scan<'_, '_> {
         result
     }
 
+    /// The one place where a view of a text is looked at for injection: by signatures, and then by the classifier, which counts
+    /// what they saw.
+    fn look(&mut self, text: &str, look: Look, via: Via) -> Result<Hints, Spent> {
+        let from = self.seen.len();
+        let hints = self.patterns(text, look, via)?;
+        if self.lookers.injection == Injected::Looked {
+            let matched = self.seen.get(from..).unwrap_or_default();
+            let matches: Vec<Match<'_>> = matched.iter().map(|seen| matched_by(&seen.sighting)).collect();
+            let mut found = Vec::new();
+            self.guards.classifier.judge(text, &matches, &mut |score, span| found.push((score, span)));
+            for (score, span) in found {
+                let score = if via.is_encoded() { surcharged(score) } else { score };
+                let (rule, category) = (self.guards.classified.clone(), Category::Injection);
+                self.seen.push(Seen { sighting: Sighting { rule, category, score, span, label: "INJECTION" }, via });
+            }
+        }
+        Ok(hints)
+    }
+
+    /// Signatures alone.
     fn patterns(&mut self, text: &str, look: Look, via: Via) -> Result<Hints, Spent> {
-        let seen = &mut *self.seen;
-        self.guards.signatures.scan(text, look, self.origin, self.budget, &mut |rule, span| {
-            let score = if via.is_encoded() {
+        if self.lookers.injection == Injected::Left {
+            return Ok(Hints::default());
+        }
+        let (seen, origin) = (&mut *self.seen, self.lookers.origin);
+        self.guards.signatures.scan(text, look, origin, self.budget, &mut |rule, span| {
+            let score = if look == Look::Hidden {
+                rule.score
+            } else if via.is_encoded() {
                 surcharged(rule.score)
-            } else if !rule.structural && is_reported(text, &span) {
+            } else if !rule.structural && is_reported(text, &span, origin) {
                 (rule.score - REPORTED_DISCOUNT).max(0.0)
             } else {
                 rule.score
@@ -226,14 +378,56 @@ impl Scan<'_, '_> {
         })
     }
 
-    fn squashed(&mut self, letters: &str, span: std::ops::Range<usize>, via: Via) {
+    /// Looks for credentials and personal data in a view.
+    fn sensitive(&mut self, text: &str, via: Via) {
+        let mut sightings = Vec::new();
+        (self.lookers.sensitive)(text, &mut sightings);
+        self.seen.extend(sightings.into_iter().map(|sighting| Seen { sighting, via }));
+    }
+
+    fn squashed(&mut self, letters: &str, span: Range<usize>, via: Via) {
         let seen = &mut *self.seen;
-        self.guards.signatures.scan_squashed(letters, self.origin, &mut |rule| {
+        self.guards.signatures.scan_squashed(letters, self.lookers.origin, &mut |rule| {
             let (rule, score) = (rule.id.clone(), surcharged(rule.score));
             let sighting =
                 Sighting { rule, category: Category::Injection, score, span: span.clone(), label: "INJECTION" };
             seen.push(Seen { sighting, via });
         });
+    }
+}
+
+/// A match of a signature, for the classifier: its family is the second part of `injection.<family>.<name>`.
+fn matched_by(sighting: &Sighting) -> Match<'_> {
+    let family = sighting.rule.as_str().split('.').nth(1).unwrap_or_default();
+    Match { span: sighting.span.clone(), family, score: sighting.score }
+}
+
+/// Whether a step gives the very bytes that somebody encoded, in which a credential is one.
+fn is_decoding(kind: ViewKind) -> bool {
+    match kind {
+        ViewKind::Tags
+        | ViewKind::Selectors
+        | ViewKind::Base64
+        | ViewKind::Base32
+        | ViewKind::Hex
+        | ViewKind::Binary
+        | ViewKind::CharCodes
+        | ViewKind::Morse
+        | ViewKind::Percent
+        | ViewKind::Entities
+        | ViewKind::Escapes => true,
+        // Numbers backwards are other numbers.
+        ViewKind::Normalised
+        | ViewKind::LookAlike
+        | ViewKind::Spaced
+        | ViewKind::Leet
+        | ViewKind::Markup
+        | ViewKind::Scrambled
+        | ViewKind::Rot13
+        | ViewKind::Reversed
+        | ViewKind::WordsReversed
+        | ViewKind::Hidden
+        | ViewKind::UpsideDown => false,
     }
 }
 

@@ -8,7 +8,7 @@
 use super::bank::{Bank, Pattern, Source, Syntax};
 use super::budget::{Spent, TimeBudget};
 use super::rewrite;
-use super::spelling::{has_letters_apart, has_signs_in_words};
+use super::spelling::{has_letters_apart, has_signs_in_words, rot13_char};
 use super::views::ViewKind;
 use super::windows::windows;
 use crate::config::settings::{Pack, Signature, SignatureView};
@@ -26,8 +26,8 @@ const LOOK_AHEAD_BYTES: usize = 1024;
 const MATCHES_PER_WINDOW: usize = 8;
 
 /// Families whose matches mean the same in quotation marks: nobody quotes a control token by accident in front of a model.
-const STRUCTURAL_FAMILIES: [&str; 4] =
-    ["forged_delimiter", "hidden_characters", "encoded_payload", "exfiltration_link"];
+const STRUCTURAL_FAMILIES: [&str; 5] =
+    ["forged_delimiter", "hidden_characters", "encoded_payload", "exfiltration_link", "system_block"];
 
 /// Why a pack cannot be compiled.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +56,15 @@ pub enum CompileError {
         /// What the compiler says.
         source: aho_corasick::BuildError,
     },
+    /// Examples that their signatures do not see, or near misses that they do.
+    #[error("{}", faults.join("\n"))]
+    Examples {
+        /// `file:line:column: what is wrong`, one each.
+        faults: Vec<String>,
+    },
+    /// The classifier's model does not belong to this binary.
+    #[error(transparent)]
+    Classifier(#[from] super::classifier::ModelError),
     /// The random key of the cache could not be made.
     #[error("no randomness for the cache key")]
     Randomness,
@@ -70,6 +79,8 @@ pub(super) enum Look {
     Raw,
     /// The normalised form.
     Normalised,
+    /// The normalised form of what a page does not show, for signatures of nothing else.
+    Hidden,
 }
 
 /// Views that are worth building.
@@ -79,6 +90,7 @@ pub(super) struct Hints {
     pub leet: bool,
     pub rot13: bool,
     pub reversed: bool,
+    pub words_reversed: bool,
 }
 
 /// A signature, ready.
@@ -111,6 +123,9 @@ pub(super) struct Signatures {
     /// Those of both that read the text as written, for texts that are not plain.
     raw_latin: Bank<Owner>,
     raw_wide: Bank<Owner>,
+    /// Those that read only what a page does not show.
+    hidden_latin: Bank<Owner>,
+    hidden_wide: Bank<Owner>,
     /// ASCII patterns without gaps between words.
     squashed: Bank<Owner>,
 }
@@ -124,27 +139,35 @@ impl Signatures {
         let mut rules = Vec::new();
         let (mut latin, mut wide, mut squashed) = (Vec::new(), Vec::new(), Vec::new());
         let (mut raw_latin, mut raw_wide) = (Vec::new(), Vec::new());
+        let (mut hidden_latin, mut hidden_wide) = (Vec::new(), Vec::new());
         for signature in packs.iter().flat_map(|pack| &pack.signatures) {
             let owner = Owner::Rule(rules.len());
             rules.push(Rule::of(signature));
             for (index, written) in signature.patterns.iter().enumerate() {
                 let (pattern, plain) = match signature.view {
                     SignatureView::Raw => (written.clone(), written.clone()),
-                    SignatureView::Normalised => (rewrite::for_normalised(written), rewrite::for_squashed(written)),
+                    SignatureView::Normalised | SignatureView::Hidden => {
+                        (rewrite::for_normalised(written), rewrite::for_squashed(written))
+                    }
                 };
                 let syntax = Syntax::of(&pattern);
                 check(signature, index, &pattern, syntax)?;
                 if signature.view == SignatureView::Normalised && syntax == Syntax::Ascii {
                     squashed.push(Source { pattern: plain.clone(), plain: plain.clone(), owner });
                 }
-                let (all, raw) = match syntax {
-                    Syntax::Ascii => (&mut latin, &mut raw_latin),
-                    Syntax::Unicode => (&mut wide, &mut raw_wide),
+                let (all, raw, hidden) = match syntax {
+                    Syntax::Ascii => (&mut latin, &mut raw_latin, &mut hidden_latin),
+                    Syntax::Unicode => (&mut wide, &mut raw_wide, &mut hidden_wide),
                 };
-                if signature.view == SignatureView::Raw {
-                    raw.push(Source { pattern: pattern.clone(), plain: plain.clone(), owner });
+                let source = Source { pattern, plain, owner };
+                match signature.view {
+                    SignatureView::Hidden => hidden.push(source),
+                    SignatureView::Normalised => all.push(source),
+                    SignatureView::Raw => {
+                        raw.push(source.clone());
+                        all.push(source);
+                    }
                 }
-                all.push(Source { pattern, plain, owner });
             }
         }
         latin.extend(hints());
@@ -155,6 +178,8 @@ impl Signatures {
             wide: Bank::compile(wide, Syntax::Unicode).map_err(words)?,
             raw_latin: Bank::compile(raw_latin, Syntax::Ascii).map_err(words)?,
             raw_wide: Bank::compile(raw_wide, Syntax::Unicode).map_err(words)?,
+            hidden_latin: Bank::compile(hidden_latin, Syntax::Ascii).map_err(words)?,
+            hidden_wide: Bank::compile(hidden_wide, Syntax::Unicode).map_err(words)?,
             squashed: Bank::compile(squashed, Syntax::Ascii).map_err(words)?,
         })
     }
@@ -175,6 +200,7 @@ impl Signatures {
         let mut hints = Hints::default();
         let (latin, wide) = match look {
             Look::Raw => (&self.raw_latin, &self.raw_wide),
+            Look::Hidden => (&self.hidden_latin, &self.hidden_wide),
             Look::Plain | Look::Normalised => {
                 hints.spaced = has_letters_apart(text.as_bytes());
                 hints.leet = has_signs_in_words(text.as_bytes());
@@ -252,7 +278,8 @@ impl Rule {
 
     fn reads(&self, look: Look) -> bool {
         match look {
-            Look::Plain => true,
+            Look::Plain => self.view != SignatureView::Hidden,
+            Look::Hidden => self.view == SignatureView::Hidden,
             Look::Raw => self.view == SignatureView::Raw,
             Look::Normalised => self.view == SignatureView::Normalised,
         }
@@ -278,24 +305,71 @@ impl Hints {
         match kind {
             ViewKind::Rot13 => self.rot13 = true,
             ViewKind::Reversed => self.reversed = true,
+            ViewKind::WordsReversed => self.words_reversed = true,
             _ => {}
         }
     }
 }
 
-fn hints() -> [Source<Owner>; 2] {
-    let rot13 = ["vtaber", "cerivbhf", "vafgehpgvba", "qvfertneq", "flfgrz cebzcg", "erirny"];
-    let backwards = ["erongi", "suoiverp", "noitcurtsni", "drager", "tpmorp metsys", "laever", "tegrof"];
-    [(rot13.join("|"), ViewKind::Rot13), (backwards.join("|"), ViewKind::Reversed)].map(|(pattern, kind)| Source {
-        plain: pattern.clone(),
-        pattern,
-        owner: Owner::Hint(kind),
-    })
+/// Words that say that a view is worth building.
+fn hints() -> Vec<Source<Owner>> {
+    /// Words of attacks in plain spelling; short ones would stand by chance in other text when spelled otherwise.
+    const TELLING: [&str; 16] = [
+        "ignore",
+        "previous",
+        "instruction",
+        "disregard",
+        "system prompt",
+        "reveal",
+        "forget",
+        "bypass",
+        "override",
+        "jailbreak",
+        "guideline",
+        "restriction",
+        "developer mode",
+        "do anything now",
+        "unfiltered",
+        "secret",
+    ];
+    const WORDS_REVERSED: [&str; 23] = [
+        "instructions previous",
+        "instructions prior",
+        "instructions your",
+        "instructions earlier",
+        "instructions all",
+        "rules previous",
+        "rules your",
+        "guidelines your",
+        "guidelines previous",
+        "prompt system",
+        "above instructions",
+        "above the disregard",
+        "above the ignore",
+        "above the forget",
+        "directives previous",
+        "previous all",
+        "told were you",
+        "your disregard",
+        "your ignore",
+        "your bypass",
+        "all ignore",
+        "all disregard",
+        "everything forget",
+    ];
+    let rot13 = |word: &str| word.chars().map(rot13_char).collect::<String>();
+    let backwards = |word: &str| word.chars().rev().collect::<String>();
+    let moved = TELLING.iter().flat_map(|word| [rot13(word), rot13(&backwards(word))]).collect::<Vec<_>>().join("|");
+    let turned = TELLING.iter().map(|word| backwards(word)).collect::<Vec<_>>().join("|");
+    let kinds =
+        [(moved, ViewKind::Rot13), (turned, ViewKind::Reversed), (WORDS_REVERSED.join("|"), ViewKind::WordsReversed)];
+    kinds.map(|(pattern, kind)| Source { plain: pattern.clone(), pattern, owner: Owner::Hint(kind) }).into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::settings::Severity;
     use crate::stages::inspect::budget::tests::unhurried;
 
     fn signature(id: &str, patterns: &[&str]) -> Signature {
@@ -305,6 +379,7 @@ mod tests {
             why: String::new(),
             languages: Vec::new(),
             score: 0.9,
+            severity: Severity::High,
             patterns: patterns.iter().map(|&pattern| pattern.to_owned()).collect(),
             view: SignatureView::Normalised,
             origins: Vec::new(),

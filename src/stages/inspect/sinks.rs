@@ -1,16 +1,18 @@
-//! Parameters and tool arguments by the sink they may end in: a browser, an SQL statement, a shell, a file system, an HTTP client.
+//! Parameters and tool arguments by the sink they may end in: a browser, an SQL statement, a shell, a file system, an HTTP client,
+//! a template engine.
 //!
 //! Each sink has a small reader of its own grammar; a word alone never decides. Readers go over the text once, look ahead a
 //! bounded stretch and keep no copy of it. They see the text as written; other encodings of it are views, made elsewhere, though
 //! the encodings that the sink itself undoes (entities in HTML, percent signs in paths) are undone here.
 //!
 //! What must never happen here: calling a text safe. Silence means that nothing known was seen. References: CWE-79, CWE-89,
-//! CWE-78, CWE-22, CWE-918.
+//! CWE-78, CWE-22, CWE-918, CWE-1336.
 
 mod html;
 mod path;
 mod shell;
 mod sql;
+mod template;
 mod url;
 
 use super::Sighting;
@@ -50,7 +52,8 @@ impl Report<'_> {
     }
 }
 
-/// Reports what in a text is dangerous in the given sinks: `Xss`, `SqlInjection`, `CommandInjection`, `PathTraversal` and `Ssrf`.
+/// Reports what in a text is dangerous in the given sinks: `Xss`, `SqlInjection`, `CommandInjection`, `PathTraversal`, `Ssrf`
+/// and `TemplateInjection`.
 /// Other categories name no sink and are passed over.
 pub fn scan_sinks(text: &str, sinks: &[Category], out: &mut Vec<Sighting>) {
     for sink in sinks {
@@ -60,6 +63,7 @@ pub fn scan_sinks(text: &str, sinks: &[Category], out: &mut Vec<Sighting>) {
             Category::CommandInjection => ("COMMAND", shell::scan),
             Category::PathTraversal => ("PATH", path::scan),
             Category::Ssrf => ("URL", url::scan),
+            Category::TemplateInjection => ("TEMPLATE", template::scan),
             Category::Injection | Category::Secret | Category::Pii | Category::Tool => continue,
         };
         let first = out.len();
@@ -72,13 +76,24 @@ pub fn scan_sinks(text: &str, sinks: &[Category], out: &mut Vec<Sighting>) {
     }
 }
 
-/// The text with percent signs undone once, if that changes it.
+/// The text with percent signs undone, twice where they were written twice.
 fn percent_decoded(text: &str) -> Option<Cow<'_, str>> {
-    let may = text
-        .as_bytes()
-        .windows(3)
-        .any(|window| matches!(window, [b'%', high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit()));
-    may.then(|| percent_encoding::percent_decode_str(text).decode_utf8_lossy())
+    if !has_percent_signs(text) {
+        return None;
+    }
+    let once = percent_encoding::percent_decode_str(text).decode_utf8_lossy();
+    // Two programs in a row undo it twice.
+    Some(match has_percent_signs(&once) {
+        true => Cow::Owned(percent_encoding::percent_decode_str(&once).decode_utf8_lossy().into_owned()),
+        false => once,
+    })
+}
+
+fn has_percent_signs(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    memchr::memchr_iter(b'%', bytes).any(|at| {
+        matches!(bytes.get(at..at.saturating_add(3)), Some([_, high, low]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
+    })
 }
 
 /// Whatever stands in the decoded text is reported once, for the whole parameter: it is the program behind that decodes it.
@@ -99,3 +114,7 @@ fn scan_decoded(
 #[cfg(test)]
 #[path = "sinks/tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "sinks/attack_tests.rs"]
+mod attack_tests;

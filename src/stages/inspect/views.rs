@@ -2,96 +2,10 @@
 //!
 //! A plain ASCII text is its own normalised view: patterns ignore case and take any white space, so nothing is copied.
 
-use super::characters::{fold_char, is_invisible, looks_like, stands_for_itself};
+use super::characters::{fold_char_in, is_invisible, is_styled, looks_like, stands_for_itself};
 use crate::model::OffsetMap;
+pub(super) use crate::model::{Via, ViewKind};
 use std::ops::Range;
-
-/// How a text was reached from the one around it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(usize)]
-pub(super) enum ViewKind {
-    Normalised,
-    LookAlike,
-    Spaced,
-    Leet,
-    Tags,
-    Selectors,
-    Base64,
-    Hex,
-    Percent,
-    Entities,
-    Escapes,
-    Rot13,
-    Reversed,
-}
-
-const KINDS: usize = 13;
-const NAMES: [&str; KINDS] = [
-    "normalised",
-    "look_alike",
-    "spaced",
-    "leet",
-    "tag_characters",
-    "variation_selectors",
-    "base64",
-    "hex",
-    "percent",
-    "entities",
-    "escapes",
-    "rot13",
-    "reversed",
-];
-
-/// Every pair of names, so that a finding can hold its way as a `'static` slice.
-static PAIRS: [[[&str; 2]; KINDS]; KINDS] = {
-    let mut table = [[[""; 2]; KINDS]; KINDS];
-    let mut outer = 0;
-    while outer < KINDS {
-        let mut inner = 0;
-        while inner < KINDS {
-            table[outer][inner] = [NAMES[outer], NAMES[inner]];
-            inner += 1;
-        }
-        outer += 1;
-    }
-    table
-};
-
-/// The way to a view; the two outermost steps are kept.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Via {
-    outer: Option<ViewKind>,
-    inner: Option<ViewKind>,
-}
-
-impl Via {
-    /// One step further in.
-    pub fn then(self, kind: ViewKind) -> Self {
-        match (self.outer, self.inner) {
-            (None, _) => Self { outer: Some(kind), inner: None },
-            (Some(outer), None) if outer != kind => Self { outer: Some(outer), inner: Some(kind) },
-            _ => self,
-        }
-    }
-
-    /// Whether the text was written so that a reader would not see it.
-    pub fn is_encoded(self) -> bool {
-        [self.outer, self.inner].into_iter().flatten().any(|kind| {
-            !matches!(kind, ViewKind::Normalised | ViewKind::Entities | ViewKind::Percent | ViewKind::Escapes)
-        })
-    }
-
-    /// The names, outermost first.
-    pub fn names(self) -> &'static [&'static str] {
-        match (self.outer, self.inner) {
-            (None, _) => &[],
-            (Some(outer), None) => NAMES.get(outer as usize..=outer as usize).unwrap_or_default(),
-            (Some(outer), Some(inner)) => {
-                PAIRS.get(outer as usize).and_then(|row| row.get(inner as usize)).map_or(&[], |pair| pair.as_slice())
-            }
-        }
-    }
-}
 
 /// A text derived from another.
 #[derive(Debug)]
@@ -107,8 +21,10 @@ pub(super) enum Way {
     Pieces(OffsetMap),
     /// Any span stands for this whole range of the source.
     Whole(Range<usize>),
-    /// The view is the source read backwards (ASCII only); the source's length.
+    /// The view is the source's characters backwards; the source's length.
     Backwards(usize),
+    /// The view is pieces of the source in reverse order, without a gap: where each begins in the view and ends in the source.
+    Mirrored(Vec<(usize, usize)>),
 }
 
 impl Way {
@@ -118,6 +34,12 @@ impl Way {
             Self::Pieces(map) => map.source_span(span),
             Self::Whole(range) => range.clone(),
             Self::Backwards(len) => len.saturating_sub(span.end)..len.saturating_sub(span.start),
+            Self::Mirrored(pieces) => {
+                let first = pieces.partition_point(|(view, _)| *view <= span.start).saturating_sub(1);
+                let next = pieces.partition_point(|(view, _)| *view < span.end);
+                let source_end = |index: usize| pieces.get(index).map_or(0, |(_, end)| *end);
+                source_end(next)..source_end(first).max(source_end(next))
+            }
         }
     }
 }
@@ -139,6 +61,14 @@ pub(super) enum Invisible {
     Dropped,
     /// A space: some texts use them instead of one.
     Spaced,
+}
+
+/// What becomes of capital letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Case {
+    Lowered,
+    /// Credentials and encodings tell capitals from small letters.
+    Kept,
 }
 
 /// Builds a view and its map together.
@@ -209,6 +139,22 @@ impl Mapped {
 /// The normalised view: folded characters, invisible ones removed, white space as single spaces.
 /// Also tells whether an invisible character was met.
 pub(super) fn normalise(text: &str, invisible: Invisible) -> (View, bool) {
+    fold(text, invisible, Case::Lowered)
+}
+
+/// The normalised view with its capital letters; `None` where it says nothing that the text as written does not say: no
+/// invisible character stands behind an ASCII one, and no styled letter or digit stands for one.
+pub(super) fn undisguised(text: &str) -> Option<View> {
+    let mut after_ascii = false;
+    let is_disguised = text.chars().any(|c| {
+        let disguised = (after_ascii && !c.is_ascii_graphic() && is_invisible(c)) || is_styled(c);
+        after_ascii = c.is_ascii_graphic();
+        disguised
+    });
+    is_disguised.then(|| fold(text, Invisible::Dropped, Case::Kept).0)
+}
+
+fn fold(text: &str, invisible: Invisible, case: Case) -> (View, bool) {
     let mut view = Mapped::with_capacity(text.len());
     let mut met_invisible = false;
     let mut folded = String::new();
@@ -217,7 +163,10 @@ pub(super) fn normalise(text: &str, invisible: Invisible) -> (View, bool) {
         let at = next;
         let ordinary = ordinary_len(rest.as_bytes());
         if let Some(ordinary) = rest.get(..ordinary).filter(|ordinary| !ordinary.is_empty()) {
-            view.lowered_str(ordinary, at);
+            match case {
+                Case::Lowered => view.lowered_str(ordinary, at),
+                Case::Kept => view.literal_str(ordinary, at),
+            }
             next = at.saturating_add(ordinary.len());
             continue;
         }
@@ -239,7 +188,7 @@ pub(super) fn normalise(text: &str, invisible: Invisible) -> (View, bool) {
             continue;
         }
         folded.clear();
-        fold_char(c, |part| folded.push(part));
+        fold_char_in(c, case, |part| folded.push(part));
         match folded.chars().next() {
             Some(part) if folded.len() == c.len_utf8() && part.len_utf8() == folded.len() => view.literal(part, at),
             _ => view.atomic(&folded, at..at.saturating_add(c.len_utf8())),
@@ -336,14 +285,6 @@ mod tests {
         assert!(look_alike("привет как дела").is_none());
         assert!(look_alike("plain").is_none());
         assert_eq!(look_alike("ɪɢɴᴏʀᴇ").unwrap().text, "ignore");
-    }
-
-    #[test]
-    fn way_names_the_two_outermost_steps() {
-        let via = Via::default().then(ViewKind::Base64).then(ViewKind::Normalised).then(ViewKind::Hex);
-        assert_eq!(via.names(), ["base64", "normalised"]);
-        assert_eq!(Via::default().names(), [] as [&str; 0]);
-        assert_eq!(Via::default().then(ViewKind::Reversed).names(), ["reversed"]);
     }
 
     proptest! {

@@ -4,7 +4,7 @@ use super::cleared::{Cleared, Judged, Redaction, Verdict};
 use super::media;
 use super::redactions::{self, Placement, PrivateText};
 use super::tally::Tally;
-use crate::config::settings::{FindingMatch, MediaChoice, Policy, Rule};
+use crate::config::settings::{FindingMatch, MediaChoice, Policy, Reaction, Rule, ToolPolicy};
 use crate::model::{
     Action, Category, Cause, Channel, Direction, FailureChoice, Finding, Mode, Origin, PolicyId, Refusal, RuleId,
     Segment, Stage, StreamPolicy,
@@ -30,7 +30,7 @@ pub struct CompiledPolicy {
     media: MediaChoice,
     streams: StreamPolicy,
     rules: Vec<Rule>,
-    denied_arguments: Vec<Category>,
+    tools: ToolPolicy,
     tools_rule: RuleId,
     tool_arguments_rule: RuleId,
 }
@@ -77,7 +77,7 @@ impl CompiledPolicy {
             media: policy.media,
             streams: policy.streams,
             rules: policy.rules.clone(),
-            denied_arguments: policy.tools.deny_arguments.clone(),
+            tools: policy.tools.clone(),
             tools_rule: RuleId::new(TOOLS),
             tool_arguments_rule: RuleId::new(TOOL_ARGUMENTS),
         }
@@ -153,12 +153,31 @@ impl CompiledPolicy {
         }
         let is_argument = finding.channel == Channel::ToolArguments || finding.origin == Origin::ToolCall;
         if finding.category == Category::Tool {
-            (Some(&self.tools_rule), Action::Block)
-        } else if is_argument && self.denied_arguments.contains(&finding.category) {
+            (Some(&self.tools_rule), self.about_tool(finding, direction))
+        } else if is_argument && self.tools.deny_arguments.contains(&finding.category) {
             (Some(&self.tool_arguments_rule), Action::Block)
         } else {
             (None, Action::Allow)
         }
+    }
+
+    /// What `tools:` says of a finding about a tool. A call in the history has been made: refusing it would end the conversation.
+    fn about_tool(&self, finding: &Finding, direction: Direction) -> Action {
+        let definitions = &self.tools.definitions;
+        let (reaction, in_history) = match finding.rule.as_str() {
+            rule if is_at_or_below(rule, Finding::ARGUMENT_INVALID) => (self.tools.schema, Action::Flag),
+            Finding::UNDECLARED_TOOL => (self.tools.undeclared, Action::Flag),
+            Finding::DEFINITION_CHANGED => (definitions.changed, Action::Block),
+            Finding::SHADOWED_TOOL => (definitions.shadowed, Action::Block),
+            Finding::CROSS_REFERENCE => (definitions.cross_references, Action::Block),
+            _ => return Action::Block,
+        };
+        let action = match reaction {
+            Reaction::Off => Action::Allow,
+            Reaction::Flag => Action::Flag,
+            Reaction::Block => Action::Block,
+        };
+        if direction == Direction::Request { action.min(in_history) } else { action }
     }
 
     fn decide(

@@ -27,7 +27,17 @@ fn segments() -> Vec<Segment> {
 fn finding(rule: &str, category: Category, score: f32, segment: usize, span: Range<usize>) -> Finding {
     let origin = segments().get(segment).map_or(Origin::Unknown, |segment| segment.origin);
     let rule = RuleId::new(rule);
-    Finding { rule, category, score, segment, origin, channel: Channel::Content, span, label: "L", via: &[] }
+    Finding {
+        rule,
+        category,
+        score,
+        segment,
+        origin,
+        channel: Channel::Content,
+        span,
+        label: "L",
+        via: crate::model::Via::default(),
+    }
 }
 
 fn email() -> Finding {
@@ -52,7 +62,13 @@ fn settings(rules: Vec<Rule>) -> Policy {
         mode: Mode::Enforce,
         when_inspection_fails: FailureChoice::Block,
         rules,
-        tools: ToolPolicy { allow: None, deny: Vec::new(), max_chars_per_field: None, deny_arguments: Vec::new() },
+        tools: ToolPolicy {
+            allow: None,
+            deny: Vec::new(),
+            max_chars_per_field: None,
+            deny_arguments: Vec::new(),
+            ..ToolPolicy::default()
+        },
         media: MediaChoice::Allow,
         streams: StreamPolicy::default(),
     }
@@ -218,4 +234,29 @@ fn media_is_blocked_only_where_the_policy_says_so_and_signatures_pass() {
     };
     assert_eq!(judge(r#"{"signature":"abcd"}"#, 14..18), Action::Allow);
     assert_eq!(judge(r#"{"b64_json":"abcd"}"#, 13..17), Action::Block);
+}
+
+#[test]
+fn settings_of_tools_decide_where_no_rule_speaks_and_leave_the_history_alone() {
+    use crate::config::settings::Reaction;
+    let tool = |rule: &str| finding(rule, Category::Tool, 1.0, 0, 6..27);
+    let mut policy = settings(Vec::new());
+    let action_of =
+        |policy: &Policy, rule: &str, direction| CompiledPolicy::compile(policy).deciding(&tool(rule), direction).1;
+    let invalid = "tool.argument-invalid.required";
+    for (reaction, in_answer) in
+        [(Reaction::Off, Action::Allow), (Reaction::Flag, Action::Flag), (Reaction::Block, Action::Block)]
+    {
+        policy.tools.schema = reaction;
+        policy.tools.undeclared = reaction;
+        policy.tools.definitions.changed = reaction;
+        for rule in [invalid, Finding::UNDECLARED_TOOL] {
+            assert_eq!(action_of(&policy, rule, Direction::Response), in_answer, "{rule}");
+            assert_eq!(action_of(&policy, rule, Direction::Request), in_answer.min(Action::Flag), "{rule}");
+        }
+        assert_eq!(action_of(&policy, Finding::DEFINITION_CHANGED, Direction::Request), in_answer);
+        assert_eq!(action_of(&policy, "tool.not-allowed", Direction::Request), Action::Block);
+    }
+    policy.rules = vec![rule("history", below("tool.argument-invalid"), Action::Block)];
+    assert_eq!(action_of(&policy, invalid, Direction::Request), Action::Block, "a rule has the say");
 }

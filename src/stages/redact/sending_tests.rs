@@ -29,7 +29,13 @@ fn policy(action: Action, mode: Mode) -> CompiledPolicy {
             min_score: 0.5,
             action,
         }],
-        tools: ToolPolicy { allow: None, deny: Vec::new(), max_chars_per_field: None, deny_arguments: Vec::new() },
+        tools: ToolPolicy {
+            allow: None,
+            deny: Vec::new(),
+            max_chars_per_field: None,
+            deny_arguments: Vec::new(),
+            ..ToolPolicy::default()
+        },
         media: MediaChoice::Allow,
         streams: StreamPolicy::default(),
     })
@@ -57,7 +63,7 @@ fn email() -> Finding {
         channel: Channel::Content,
         span: 11..17,
         label: "EMAIL",
-        via: &[],
+        via: crate::model::Via::default(),
     }
 }
 

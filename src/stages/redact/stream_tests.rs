@@ -4,7 +4,7 @@
 use crate::config::settings::{FindingMatch, MediaChoice, Policy, Rule, ToolPolicy};
 use crate::model::{Action, Category, Endpoint, FailureChoice, Mode, PolicyId, RuleId, StreamPolicy};
 use crate::stages::decode::{self, JsonLimits, StreamDecoder, StreamLimits};
-use crate::stages::inspect::{Examined, Inspector, StreamInspector, TimeBudget};
+use crate::stages::inspect::{DeclaredTools, Examined, Inspector, StreamInspector, TimeBudget};
 use crate::stages::policy::CompiledPolicy;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -13,12 +13,8 @@ use std::time::{Duration, Instant};
 
 static INSPECTOR: LazyLock<Arc<Inspector>> =
     LazyLock::new(|| Arc::new(Inspector::compile(&[], &[]).expect("detectors compile")));
-static TOOLS: LazyLock<ToolPolicy> = LazyLock::new(|| ToolPolicy {
-    allow: None,
-    deny: Vec::new(),
-    max_chars_per_field: None,
-    deny_arguments: Vec::new(),
-});
+static TOOLS: LazyLock<ToolPolicy> =
+    LazyLock::new(|| ToolPolicy { max_chars_per_field: None, ..ToolPolicy::default() });
 static POLICY: LazyLock<CompiledPolicy> = LazyLock::new(|| policy(Action::Redact));
 
 const JSON: JsonLimits = JsonLimits { depth: 32, nodes: 10_000 };
@@ -61,7 +57,7 @@ impl Run {
         Self {
             endpoint,
             decoder: StreamDecoder::new(endpoint, limits, false),
-            inspector: StreamInspector::new(Arc::clone(&INSPECTOR), policy.holding()),
+            inspector: StreamInspector::new(Arc::clone(&INSPECTOR), policy.holding(), DeclaredTools::default()),
             policy,
             sent: String::new(),
             found: Vec::new(),

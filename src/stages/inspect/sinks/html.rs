@@ -107,6 +107,13 @@ pub(super) fn scan(text: &str, report: &mut Report<'_>) {
                     go_on = end;
                 }
             }
+            // Old browsers run the formula of a style.
+            b'e' | b'E' if tag.is_some() && !before.is_ascii_alphanumeric() => {
+                if let Some(end) = spelled(bytes, at, "expression(") {
+                    report.add("sink.xss.style-expression", 0.75, at..end);
+                    go_on = end;
+                }
+            }
             b'j' | b'J' | b'v' | b'V' | b'd' | b'D' if !before.is_ascii_alphanumeric() => {
                 if let Some(end) = running_url(bytes, at) {
                     report.add("sink.xss.script-url", 0.9, at..end);

@@ -63,6 +63,9 @@ pub(super) fn scan(text: &str, report: &mut Report<'_>) {
             report.add("sink.path.sensitive-file", 0.85, found.range());
         }
     }
+    if report.count == 0 {
+        whole_path(text, report);
+    }
     let mut at = 0;
     while let Some(offset) = bytes.get(at..).and_then(|rest| memchr::memchr3(b'.', b'%', 0, rest)) {
         let start = at.saturating_add(offset);
@@ -77,6 +80,38 @@ pub(super) fn scan(text: &str, report: &mut Report<'_>) {
         }
         if report.is_full() {
             return;
+        }
+    }
+}
+
+/// Longest text that is read as one path.
+const PATH_BYTES: usize = 4096;
+
+/// What a path is only as a whole: a share of another machine, a device, a file of secrets, a sensitive path with `//` or `/./`.
+fn whole_path(text: &str, report: &mut Report<'_>) {
+    let path = text.trim();
+    if path.is_empty() || path.len() > PATH_BYTES || path.contains('\n') {
+        return;
+    }
+    if let Some(rest) = path.strip_prefix("\\\\") {
+        let (host, more) = rest.split_once('\\').unwrap_or((rest, ""));
+        let is_host =
+            host.len() > 1 && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_@$".contains(&byte));
+        let named = more.starts_with(|c: char| c.is_ascii_alphanumeric());
+        if named && (is_host || host == ".") {
+            report.add("sink.path.share", 0.7, 0..text.len());
+        }
+    }
+    let name = path.rsplit(['/', '\\']).next().unwrap_or("");
+    if name.eq_ignore_ascii_case(".env") || name.to_ascii_lowercase().starts_with(".env.") && !name.ends_with("example")
+    {
+        report.add("sink.path.secrets-file", 0.6, 0..text.len());
+    }
+    if path.starts_with(['/', '~']) && (path.contains("//") || path.contains("/./")) {
+        let mut parts = path.split('/').filter(|part| !matches!(*part, "" | "."));
+        let plain = parts.by_ref().fold(String::new(), |path, part| path + "/" + part);
+        if sensitive().is_some_and(|automaton| automaton.is_match(&plain)) {
+            report.add("sink.path.sensitive-file", 0.85, 0..text.len());
         }
     }
 }
@@ -135,6 +170,12 @@ fn steps_up(bytes: &[u8], start: usize) -> Option<Steps> {
         };
         let separator = unit(bytes, at);
         match separator {
+            // Some servers drop what stands between `;` and the slash.
+            Some(Unit { byte: b';', end, .. }) if bytes.get(end) == Some(&b'/') => {
+                steps.encoded = true;
+                steps.count += 1;
+                steps.span.end = end.saturating_add(1);
+            }
             Some(Unit { byte: b'/' | b'\\', end, encoded }) => {
                 steps.encoded |= first || second || encoded;
                 steps.count += 1;
@@ -195,6 +236,15 @@ fn unit(bytes: &[u8], at: usize) -> Option<Unit> {
     ];
     let rest = bytes.get(at..)?;
     let first = *rest.first()?;
+    // Slashes of other scripts, which programs fold to plain ones: U+FF0F, U+2215, U+2044, U+FF3C.
+    let folded = match rest {
+        [0xEF, 0xBC, 0x8F, ..] | [0xE2, 0x88, 0x95, ..] | [0xE2, 0x81, 0x84, ..] => Some(b'/'),
+        [0xEF, 0xBC, 0xBC, ..] => Some(b'\\'),
+        _ => None,
+    };
+    if let Some(byte) = folded {
+        return Some(Unit { byte, end: at.saturating_add(3), encoded: true });
+    }
     if first == b'%' {
         let known =
             ENCODED.iter().find(|(form, _)| rest.get(..form.len()).is_some_and(|head| head.eq_ignore_ascii_case(form)));

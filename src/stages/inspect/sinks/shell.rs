@@ -7,7 +7,11 @@ use super::Report;
 use std::ops::Range;
 
 /// Commands that are no words of prose.
-const COMMANDS: [&str; 72] = [
+const COMMANDS: [&str; 76] = [
+    "printf",
+    "iex",
+    "invoke-expression",
+    "invoke-webrequest",
     "rm",
     "curl",
     "wget",
@@ -180,14 +184,26 @@ fn is_closed(bytes: &[u8], command: Command, span: &Range<usize>) -> bool {
 fn command_at(bytes: &[u8], at: usize) -> Option<(Command, usize)> {
     let skipped = bytes.get(at..)?.iter().take(16).take_while(|byte| b" \t\r\n({!".contains(byte)).count();
     let start = at.saturating_add(skipped);
-    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"_./-\\'\"".contains(byte);
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"_./-\\'\"^".contains(byte);
     let len = bytes.get(start..)?.iter().take(WORD).take_while(|byte| is_part(byte)).count();
     let end = start.saturating_add(len);
     let written = bytes.get(start..end)?;
     // Quotes and backslashes inside a word vanish in a shell: c''at, w\hoami.
-    let word: String = written.iter().filter(|byte| !b"\\'\"".contains(byte)).map(|byte| char::from(*byte)).collect();
+    let word: String = written.iter().filter(|byte| !b"\\'\"^".contains(byte)).map(|byte| char::from(*byte)).collect();
     let disguised =
         word.len() < written.trim_ascii_end().len() && !written.starts_with(b"\"") && !written.starts_with(b"'");
+    // `/???/c?t` is a program to a shell and to nobody else.
+    let globbed = bytes
+        .get(start..)
+        .unwrap_or_default()
+        .iter()
+        .take(WORD)
+        .take_while(|byte| is_part(byte) || matches!(byte, b'?' | b'*'));
+    let (signs, letters) = globbed
+        .fold((0_usize, 0_usize), |(signs, all), byte| (signs + usize::from(matches!(byte, b'?' | b'*')), all + 1));
+    if signs >= 2 && written.starts_with(b"/") {
+        return Some((Command::Sure, start.saturating_add(letters)));
+    }
     let from_path =
         ["/bin/", "/usr/", "/sbin/", "/tmp/", "./", "/opt/", "/dev/"].iter().any(|root| word.starts_with(root));
     if from_path && word.len() > 2 {

@@ -116,10 +116,20 @@ impl<'a> Lexer<'a> {
     }
 }
 
+/// What a literal began behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Literal {
+    /// `=` and its like: the text is a condition of its own.
+    Compared,
+    Other,
+}
+
 /// The tokens from one place on, and the one before.
 struct Window<'a> {
     ahead: VecDeque<Token<'a>>,
     before: Option<Token<'a>>,
+    /// The literal that a quote at the window's first place would end.
+    literal: Option<Literal>,
     /// Quotes so far that are no apostrophes: odd means that the text stands inside a literal of its own.
     quotes: usize,
 }
@@ -169,7 +179,7 @@ impl<'a> Window<'a> {
 /// Reports what would change an SQL statement.
 pub(super) fn scan(text: &str, report: &mut Report<'_>) {
     let mut lexer = Lexer { text, at: 0 };
-    let mut window = Window { ahead: VecDeque::with_capacity(AHEAD), before: None, quotes: 0 };
+    let mut window = Window { ahead: VecDeque::with_capacity(AHEAD), before: None, literal: None, quotes: 0 };
     let mut reported = 0;
     loop {
         while window.ahead.len() < AHEAD
@@ -190,6 +200,14 @@ pub(super) fn scan(text: &str, report: &mut Report<'_>) {
         }
         if first.kind == (Kind::Quote { inside: false }) {
             window.quotes = window.quotes.saturating_add(1);
+            let behind = |token: Token<'_>| match token.kind {
+                Kind::Compare => Literal::Compared,
+                _ => Literal::Other,
+            };
+            window.literal = match window.literal {
+                Some(_) => None,
+                None => Some(window.before.map_or(Literal::Other, behind)),
+            };
         }
         window.before = window.ahead.pop_front();
     }
@@ -243,18 +261,24 @@ fn condition(window: &Window<'_>, index: usize) -> Option<usize> {
         return None;
     }
     let index = index + 1;
+    // `status = 'open' and owner = 'jo'`: the quote ends a literal that began behind a comparison here, and a column follows.
+    let named = matches!(window.kind(index), Some(Kind::Word(_))) && window.kind(index + 1) == Some(Kind::Compare);
+    if named && window.literal == Some(Literal::Compared) && window.is_quote(index + 2) {
+        return None;
+    }
     let index = if window.is_word(index, &["not"]) { index + 1 } else { index };
     if let Some(len) = time_function(window, index) {
         return Some(len);
     }
-    let after = window.operand(index)?;
+    let after = window.skip(window.operand(index)?, Kind::Close);
     match window.kind(after) {
         Some(Kind::Compare) => window.operand(after + 1).or(Some(after + 1)),
         Some(Kind::Comment { .. }) if window.number(index).is_some() || window.is_word(index, &["true"]) => {
             Some(after + 1)
         }
         Some(Kind::Word(_)) if window.is_word(after, &["like", "rlike", "regexp", "in", "between", "is"]) => {
-            let constant = window.is_quote(after + 1) || window.kind(after + 1) == Some(Kind::Open);
+            let number = window.number(index).is_some() && window.number(after + 1).is_some();
+            let constant = number || window.is_quote(after + 1) || window.kind(after + 1) == Some(Kind::Open);
             (constant || window.is_word(after + 1, &["null"])).then_some(after + 2)
         }
         _ => None,
@@ -271,7 +295,9 @@ fn tautology(window: &Window<'_>, index: usize) -> Option<usize> {
         return Some(len);
     }
     let left = window.skip(index + 1, Kind::Open);
-    let compared = window.kind(left + 1) == Some(Kind::Compare) && window.number(left + 2).is_some();
+    let is_compared =
+        window.kind(left + 1) == Some(Kind::Compare) || window.is_word(left + 1, &["like", "rlike", "regexp"]);
+    let compared = is_compared && window.number(left + 2).is_some();
     (window.number(left).is_some() && compared).then_some(left + 3)
 }
 

@@ -15,13 +15,13 @@ fn scan(text: &str, sink: Category) -> Vec<Sighting> {
 }
 
 #[track_caller]
-fn all_fire(sink: Category, texts: &[&str]) {
+pub(super) fn all_fire(sink: Category, texts: &[&str]) {
     let silent: Vec<_> = texts.iter().filter(|text| !scan(text, sink).iter().any(|found| found.score >= 0.5)).collect();
     assert!(silent.is_empty(), "{sink:?} did not fire on {silent:#?}");
 }
 
 #[track_caller]
-fn none_fires(sink: Category, texts: &[&str]) {
+pub(super) fn none_fires(sink: Category, texts: &[&str]) {
     let loud: Vec<_> =
         texts.iter().map(|text| (text, scan(text, sink))).filter(|(_, found)| !found.is_empty()).collect();
     assert!(loud.is_empty(), "{sink:?} fired on {loud:#?}");
@@ -59,8 +59,14 @@ const CALM: &[&str] = &[
     "{\"a\": [1, 2, 3], \"b\": \"c\"}",
 ];
 
-const SINKS: [Category; 5] =
-    [Category::Xss, Category::SqlInjection, Category::CommandInjection, Category::PathTraversal, Category::Ssrf];
+const SINKS: [Category; 6] = [
+    Category::Xss,
+    Category::SqlInjection,
+    Category::CommandInjection,
+    Category::PathTraversal,
+    Category::Ssrf,
+    Category::TemplateInjection,
+];
 
 #[test]
 fn everyday_text_is_calm_in_every_sink() {
@@ -419,6 +425,12 @@ fn repeated_signs_cost_linear_time_and_bounded_memory() {
         "\\u003c",
         "\"on",
         "http://a#@",
+        "{{",
+        "${",
+        "${{<%[%'\"",
+        "{{a",
+        "{{'a",
+        "{{7*7}}",
     ];
     for unit in units {
         for sink in SINKS {

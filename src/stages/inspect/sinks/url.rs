@@ -34,11 +34,34 @@ pub(super) fn scan(text: &str, report: &mut Report<'_>) {
             return;
         }
     }
+    if report.count == 0
+        && let Some((rule, score, span)) = share(text).or_else(|| pulled_apart(text))
+    {
+        report.add(rule, score, span);
+    }
     if !text.contains("//")
         && let Some((rule, score, span)) = bare(text)
     {
         report.add(rule, score, span);
     }
+}
+
+/// A parameter that is a share of another machine: `\\\\10.0.0.1\\share`.
+fn share(text: &str) -> Option<Found> {
+    let start = text.len().saturating_sub(text.trim_start().len());
+    text.get(start..)?.starts_with("\\\\").then(|| judge(text, start, start.saturating_add(2))).flatten()
+}
+
+/// A parameter whose scheme or host has tabs or line breaks inside, which browsers and many clients pass over.
+fn pulled_apart(text: &str) -> Option<Found> {
+    let trimmed = text.trim();
+    let is_break = |c: char| matches!(c, '\t' | '\n' | '\r');
+    if trimmed.len() > AUTHORITY || trimmed.contains(' ') || !trimmed.contains(is_break) {
+        return None;
+    }
+    let whole: String = trimmed.chars().filter(|c| !is_break(*c)).collect();
+    let colon = whole.find(':')?;
+    with_scheme(&whole, colon).map(|(rule, score, _)| (rule, score, 0..text.len()))
 }
 
 type Found = (&'static str, f32, Range<usize>);
@@ -60,8 +83,12 @@ fn with_scheme(text: &str, colon: usize) -> Option<Found> {
         return Some(("sink.ssrf.scheme", 0.9, start..host_at));
     }
     let web = matches!(scheme.as_str(), "http" | "https" | "ws" | "wss" | "ftp");
-    if !web || slashes == 0 {
+    if !web {
         return None;
+    }
+    if slashes == 0 {
+        // `http:10.0.0.1/`, which browsers read as if the slashes were there.
+        return judge(text, start, host_at);
     }
     judge(text, start, host_at).or_else(|| single_label(rest.get(slashes..)?, start, host_at))
 }
@@ -72,7 +99,10 @@ fn single_label(rest: &[u8], start: usize, host_at: usize) -> Option<Found> {
     let len = rest.iter().take(64).take_while(|byte| is_part(byte)).count();
     let ended = rest.get(len).is_none_or(|next| matches!(next, b'/' | b':' | b'?' | b'#'));
     let named = rest.first().is_some_and(u8::is_ascii_alphabetic);
-    (named && ended).then(|| ("sink.ssrf.internal-host", 0.6, start..host_at.saturating_add(len)))
+    // Before an `@` it is a user's name.
+    let authority = rest.iter().take(AUTHORITY).take_while(|byte| !b"/?#\\".contains(byte));
+    let is_user = authority.clone().any(|byte| *byte == b'@');
+    (named && ended && !is_user).then(|| ("sink.ssrf.internal-host", 0.6, start..host_at.saturating_add(len)))
 }
 
 /// `//host/…` as browsers and many clients take it.
@@ -131,11 +161,16 @@ fn host_of(authority: &[u8]) -> String {
         Some(inner) => inner.split([']', '%']).next().unwrap_or(""),
         None => decoded.split(':').next().unwrap_or(""),
     };
-    let host = host.trim_end_matches(['.', ',', ')', ';']);
+    // A program in C reads no further than a NUL.
+    let host = host.split('\0').next().unwrap_or("");
+    let ends = ['.', ',', ')', ';', '!'];
     match host.is_ascii() {
-        true => host.to_owned(),
+        true => host.trim_end_matches(ends).to_owned(),
         // Clients fold such characters before they look a name up: `①⑥⑨。254…`.
-        false => host.nfkc().map(|letter| if letter == '\u{3002}' { '.' } else { letter }).collect(),
+        false => {
+            let folded: String = host.nfkc().map(|letter| if letter == '\u{3002}' { '.' } else { letter }).collect();
+            folded.trim_end_matches(ends).to_owned()
+        }
     }
 }
 

@@ -6,11 +6,13 @@
 
 use super::{Holding, Text};
 use crate::config::settings::ToolPolicy;
-use crate::model::{Category, Channel, Finding, Untrusted};
-use crate::stages::decode::{LaneField, LaneId};
+use crate::model::{Category, Channel, Finding, RuleId, Untrusted};
+use crate::stages::decode::{CallForm, LaneField, LaneId, ToolCall};
+use crate::stages::inspect::declared::DeclaredTools;
 use crate::stages::inspect::engine::Inspector;
 use crate::stages::inspect::secrets::LIVE_CONTEXT;
 use crate::stages::inspect::sighting::Sighting;
+use crate::stages::inspect::tool_schema::Fit;
 use std::collections::VecDeque;
 use std::ops::Range;
 
@@ -25,8 +27,8 @@ const PATIENCE_SHARE: usize = 64;
 pub(super) struct Lane {
     id: LaneId,
     holding: Holding,
-    /// The call's name, in lanes of arguments.
-    name: Option<Untrusted<String>>,
+    /// The call, in lanes of arguments: its name and form, once an event said them.
+    call: Option<(Untrusted<String>, CallForm)>,
     /// The end of the text, from `base` on.
     text: String,
     base: usize,
@@ -70,7 +72,7 @@ impl Lane {
         Self {
             id,
             holding,
-            name: None,
+            call: None,
             text: String::new(),
             base: 0,
             keys: 0,
@@ -113,10 +115,9 @@ impl Lane {
         end
     }
 
-    pub(super) fn named(&mut self, name: Option<&str>) {
-        if self.name.is_none() {
-            self.name = name.map(|name| Untrusted::new(name.to_owned()));
-        }
+    /// Notes the call that the lane's text is the arguments of.
+    pub(super) fn named(&mut self, call: &ToolCall) {
+        self.call.get_or_insert_with(|| (call.name.clone(), call.form.clone()));
     }
 
     /// Up to where the text may leave.
@@ -163,7 +164,13 @@ impl Lane {
     }
 
     /// Decides what can be decided now; returns what was seen there.
-    pub(super) fn advance(&mut self, inspector: &Inspector, text: Text, tools: &ToolPolicy) -> Vec<Decided> {
+    pub(super) fn advance(
+        &mut self,
+        inspector: &Inspector,
+        text: Text,
+        tools: &ToolPolicy,
+        declared: &DeclaredTools,
+    ) -> Vec<Decided> {
         let mut seen = Vec::new();
         if text == Text::GoesOn && (self.is_call() || self.is_too_early()) {
             return seen;
@@ -172,7 +179,7 @@ impl Lane {
         self.look(inspector, text, &mut seen);
         if text == Text::Whole {
             if self.is_call() {
-                self.judge_call(inspector, tools, &mut seen);
+                self.judge_call(inspector, tools, declared, &mut seen);
             }
             self.endings = self.endings.saturating_add(1);
         }
@@ -254,12 +261,30 @@ impl Lane {
         live
     }
 
-    /// The one place where a tool call of a stream is judged: its name was judged with the event that said it, and `text` is all of
-    /// its arguments.
-    fn judge_call(&self, inspector: &Inspector, tools: &ToolPolicy, seen: &mut Vec<Decided>) {
+    /// The one place where a call of a stream is judged: whether its name is allowed was judged with the event that said it; `text`
+    /// is all of its arguments.
+    fn judge_call(&self, inspector: &Inspector, tools: &ToolPolicy, declared: &DeclaredTools, seen: &mut Vec<Decided>) {
         let mut out = Vec::new();
-        let name = self.name.as_ref().map_or("", |name| name.expose().as_str());
-        inspector.judge_call(name, &self.text, tools, &mut out);
+        inspector.tools.judge(&self.text, tools, &mut out);
+        if let Some((name, form)) = self.call.as_ref().filter(|(_, form)| *form != CallForm::Hosted) {
+            let name = name.expose().as_str();
+            let whole = |rule: String| Sighting {
+                rule: RuleId::new(rule),
+                category: Category::Tool,
+                score: 1.0,
+                span: 0..self.text.len(),
+                label: "TOOL_ARGUMENT",
+            };
+            if !declared.declares(name) {
+                out.push(whole(Finding::UNDECLARED_TOOL.to_owned()));
+            }
+            let fit = if *form == CallForm::Free { Fit::Fits } else { declared.fit(name, &self.text) };
+            match fit {
+                Fit::Fits => {}
+                Fit::Misfit(keyword) => out.push(whole(format!("{}.{keyword}", Finding::ARGUMENT_INVALID))),
+                Fit::Unjudged(_) => out.push(whole(format!("{}.unjudged", Finding::ARGUMENT_INVALID))),
+            }
+        }
         seen.extend(out.into_iter().map(|sighting| {
             let span = self.base.saturating_add(sighting.span.start)..self.base.saturating_add(sighting.span.end);
             let label = sighting.label;

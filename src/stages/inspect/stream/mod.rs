@@ -11,12 +11,14 @@
 mod lane;
 
 use super::budget::TimeBudget;
+use super::declared::DeclaredTools;
 use super::engine::Inspector;
 use super::findings::{Examined, GuardReport};
 use super::sighting::Sighting;
+use super::views::Via;
 use crate::config::settings::ToolPolicy;
 use crate::model::{Finding, Origin, Segment};
-use crate::stages::decode::{AnswerFacts, Decoded, DecodedForm, LaneId, StreamMarker};
+use crate::stages::decode::{AnswerFacts, Decoded, DecodedForm, LaneId, StreamMarker, ToolCall};
 use lane::{Decided, Lane};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -40,6 +42,7 @@ pub struct Holding {
 pub struct StreamInspector {
     inspector: Arc<Inspector>,
     holding: Holding,
+    declared: DeclaredTools,
     lanes: Vec<Lane>,
     known: HashMap<LaneId, usize>,
     queue: VecDeque<Held>,
@@ -81,11 +84,12 @@ enum Wait {
 }
 
 impl StreamInspector {
-    /// Begins a stream. `holding` is what the policy acts on.
-    pub fn new(inspector: Arc<Inspector>, holding: Holding) -> Self {
+    /// Begins a stream. `holding` is what the policy acts on, `declared` what its calls are held against.
+    pub fn new(inspector: Arc<Inspector>, holding: Holding, declared: DeclaredTools) -> Self {
         Self {
             inspector,
             holding,
+            declared,
             lanes: Vec::new(),
             known: HashMap::new(),
             queue: VecDeque::new(),
@@ -120,7 +124,9 @@ impl StreamInspector {
                 waits.push(Wait::Decided(index, end));
             }
             if lane.is_call() {
-                lane.named(name_of(facts, piece.segment));
+                if let Some(call) = call_of(facts, piece.segment) {
+                    lane.named(call);
+                }
                 waits.push(Wait::Ended(index, lane.endings()));
             }
             touched.push(index);
@@ -189,7 +195,7 @@ impl StreamInspector {
     fn advance(&mut self, index: usize, text: Text, tools: &ToolPolicy) {
         let Some(lane) = self.lanes.get_mut(index) else { return };
         let is_call = lane.is_call();
-        let seen = lane.advance(&self.inspector, text, tools);
+        let seen = lane.advance(&self.inspector, text, tools, &self.declared);
         let after = lane.held();
         let held = if is_call { &mut self.held.calls } else { &mut self.held.text };
         *held = held.saturating_add(after).saturating_sub(lane.take_counted(after));
@@ -229,7 +235,7 @@ impl StreamInspector {
                 channel,
                 span: 0..0,
                 label: sighting.label,
-                via: &[],
+                via: Via::default(),
             });
         }
     }
@@ -261,12 +267,11 @@ enum Text {
     Whole,
 }
 
-/// The name of the call that a piece belongs to, where its event says it.
-fn name_of(facts: &AnswerFacts, segment: Option<usize>) -> Option<&str> {
+/// The call that a piece belongs to, where its event names it.
+fn call_of(facts: &AnswerFacts, segment: Option<usize>) -> Option<&ToolCall> {
     let of_segment = |at: usize| facts.tool_calls.iter().find(|call| call.arguments.contains(&at));
     let only = || facts.tool_calls.first().filter(|_| facts.tool_calls.len() == 1);
-    let call = segment.and_then(of_segment).or_else(only)?;
-    Some(call.name.expose().as_str()).filter(|name| !name.is_empty())
+    segment.and_then(of_segment).or_else(only).filter(|call| !call.name.expose().is_empty())
 }
 
 fn finding(
@@ -285,6 +290,6 @@ fn finding(
         channel: segment.channel,
         span: segment.map.source_span(span),
         label,
-        via: &[],
+        via: Via::default(),
     }
 }

@@ -4,9 +4,10 @@
 //! It also reads what tags and selectors spell, so that signatures can look at it. Sources: Unicode 15 §23.9 (tags),
 //! UTR #36 §2 (bidi), CVE-2021-42574.
 
-use super::sighting::Sighting;
-use super::views::{View, ViewKind, Way};
 use crate::model::{Category, RuleId};
+use crate::stages::inspect::characters::{fold_char, looks_like};
+use crate::stages::inspect::sighting::Sighting;
+use crate::stages::inspect::views::{View, ViewKind, Way};
 use std::ops::Range;
 
 /// Tag characters in a row that are no flag's.
@@ -15,6 +16,43 @@ const LEAST_TAGS: usize = 3;
 const LEAST_SELECTORS: usize = 3;
 /// Zero-width characters in a row; emoji and Persian use one or two.
 const LEAST_ZERO_WIDTH: usize = 6;
+/// Combining marks on one letter; no language needs more than three.
+const LEAST_MARKS: usize = 4;
+/// Letters under such piles.
+const LEAST_PILES: usize = 3;
+/// Longest word whose letters are looked at, in bytes.
+const LONGEST_WORD: usize = 64;
+/// Words that nobody writes in letters of two scripts by accident; what signatures ask for most.
+const VOCABULARY: [&str; 28] = [
+    "ignore",
+    "disregard",
+    "forget",
+    "override",
+    "bypass",
+    "previous",
+    "prior",
+    "above",
+    "instruction",
+    "instructions",
+    "prompt",
+    "prompts",
+    "system",
+    "developer",
+    "assistant",
+    "reveal",
+    "rules",
+    "guidelines",
+    "restrictions",
+    "password",
+    "secret",
+    "token",
+    "jailbreak",
+    "unfiltered",
+    "uncensored",
+    "admin",
+    "execute",
+    "confidential",
+];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -37,20 +75,24 @@ fn kind_of(c: char) -> Kind {
 
 /// The rules on hidden characters.
 #[derive(Debug)]
-pub(super) struct Structure {
+pub(in crate::stages::inspect) struct Characters {
     tags: RuleId,
     selectors: RuleId,
     zero_width: RuleId,
     bidi: RuleId,
+    piles: RuleId,
+    mixed: RuleId,
 }
 
-impl Structure {
+impl Characters {
     pub fn new() -> Self {
         Self {
             tags: RuleId::new("injection.hidden_characters.tags"),
             selectors: RuleId::new("injection.hidden_characters.variation-selectors"),
             zero_width: RuleId::new("injection.hidden_characters.zero-width-run"),
             bidi: RuleId::new("injection.hidden_characters.bidi-override"),
+            piles: RuleId::new("injection.hidden_characters.combining-flood"),
+            mixed: RuleId::new("injection.hidden_characters.mixed-script-word"),
         }
     }
 
@@ -79,8 +121,66 @@ impl Structure {
             let category = Category::Injection;
             report(Sighting { rule: rule.clone(), category, score, span, label: "INJECTION" });
         }
+        // Weak signs: each is told once, and blocks nobody alone.
+        let weak = [(&self.piles, 0.40, piles(text)), (&self.mixed, 0.55, mixed_word(text))];
+        for (rule, score, span) in weak {
+            let Some(span) = span else { continue };
+            report(Sighting { rule: rule.clone(), category: Category::Injection, score, span, label: "INJECTION" });
+        }
         views
     }
+}
+
+/// From the first pile of combining marks to the last, if there are enough of them.
+fn piles(text: &str) -> Option<Range<usize>> {
+    let is_mark = |c: char| matches!(c, '\u{300}'..='\u{36F}');
+    let (mut count, mut at) = (0_usize, 0_usize);
+    let mut span: Option<Range<usize>> = None;
+    // First bytes of U+0300 to U+036F, which other letters share.
+    while let Some(found) = text.as_bytes().get(at..).and_then(|rest| memchr::memchr2(0xCC, 0xCD, rest)) {
+        let start = at.saturating_add(found);
+        let rest = text.get(start..)?;
+        let marks = rest.chars().take_while(|&c| is_mark(c)).count();
+        at = start.saturating_add(marks.saturating_mul(2).max(1));
+        if marks >= LEAST_MARKS {
+            count = count.saturating_add(1);
+            span = Some(span.map_or(start, |span| span.start)..at);
+        }
+    }
+    span.filter(|_| count >= LEAST_PILES)
+}
+
+/// The first word of [`VOCABULARY`] that is spelled with letters of Greek or Cyrillic among Latin ones.
+fn mixed_word(text: &str) -> Option<Range<usize>> {
+    // First bytes of Greek, and of Cyrillic; each is looked for once.
+    let greek = memchr::memchr2_iter(0xCE, 0xCF, text.as_bytes());
+    let cyrillic = memchr::memchr3_iter(0xD0, 0xD1, 0xD2, text.as_bytes());
+    first_mixed(text, greek).or_else(|| first_mixed(text, cyrillic))
+}
+
+fn first_mixed(text: &str, places: impl Iterator<Item = usize>) -> Option<Range<usize>> {
+    let mut done = 0_usize;
+    for at in places {
+        if at < done {
+            continue;
+        }
+        let head = text.get(..at)?;
+        let head = head.get(head.ceil_char_boundary(at.saturating_sub(LONGEST_WORD))..)?;
+        let before: usize = head.chars().rev().take_while(|c| c.is_alphabetic()).map(char::len_utf8).sum();
+        let after: usize = text.get(at..)?.chars().take_while(|c| c.is_alphabetic()).map(char::len_utf8).sum();
+        let (start, end) = (at.saturating_sub(before), at.saturating_add(after.max(1)));
+        done = end;
+        let Some(word) = text.get(start..end).filter(|word| word.len() <= LONGEST_WORD) else { continue };
+        if !word.bytes().any(|byte| byte.is_ascii_alphabetic()) {
+            continue;
+        }
+        let mut plain = String::new();
+        word.chars().for_each(|c| fold_char(c, |part| plain.push(looks_like(part).unwrap_or(part))));
+        if VOCABULARY.contains(&plain.as_str()) {
+            return Some(start..end);
+        }
+    }
+    None
 }
 
 /// Runs of characters of one kind.
@@ -134,7 +234,7 @@ mod tests {
 
     fn scan(text: &str) -> (Vec<String>, Vec<String>) {
         let mut rules = Vec::new();
-        let views = Structure::new().scan(text, &mut |sighting| {
+        let views = Characters::new().scan(text, &mut |sighting| {
             assert!(text.get(sighting.span).is_some());
             rules.push(sighting.rule.as_str().rsplit('.').next().unwrap().to_owned());
         });
@@ -173,5 +273,20 @@ mod tests {
     fn zero_width_floods_and_overrides_are_seen() {
         assert_eq!(scan(&format!("a{}b", "\u{200B}\u{200C}".repeat(4))).0, ["zero-width-run"]);
         assert_eq!(scan("abc\u{202E}fed").0, ["bidi-override"]);
+    }
+
+    #[test]
+    fn piles_of_marks_are_a_weak_sign_and_accents_are_none() {
+        let pile = "\u{301}\u{316}\u{334}\u{35F}\u{312}";
+        assert_eq!(scan(&format!("i{pile}g{pile}n{pile}")).0, ["combining-flood"]);
+        assert!(scan(&format!("i{pile}gn")).0.is_empty());
+        assert!(scan("Vie\u{302}\u{323}t Nam e\u{301}te\u{301} ֵ").0.is_empty());
+    }
+
+    #[test]
+    fn words_of_attacks_in_letters_of_two_scripts_are_a_weak_sign_and_other_words_are_none() {
+        assert_eq!(scan("please ignоre it").0, ["mixed-script-word"]);
+        assert_eq!(scan("ваш systеm").0, ["mixed-script-word"]);
+        assert!(scan("привет, ignore the Σ-algebra, Nоrdsee, игнорируй, λx").0.is_empty());
     }
 }
