@@ -80,6 +80,11 @@ impl ViewKind {
         }
     }
 
+    /// Whether the view is the text around it but for some words, so that most of what is seen in it stands there as well.
+    fn is_respelling(self) -> bool {
+        matches!(self, Self::LookAlike | Self::Spaced | Self::Leet | Self::Markup | Self::Scrambled)
+    }
+
     /// Whether text takes this form by itself: nobody hides anything by writing `&amp;` or `%20`.
     fn is_everyday(self) -> bool {
         matches!(self, Self::Normalised | Self::Entities | Self::Percent | Self::Escapes)
@@ -125,6 +130,11 @@ impl Via {
     /// The steps, outermost first.
     pub fn steps(self) -> impl Iterator<Item = ViewKind> {
         self.steps.into_iter().flatten()
+    }
+
+    /// Whether a step only respelled some words.
+    pub fn is_respelled(&self) -> bool {
+        self.steps().any(ViewKind::is_respelling)
     }
 
     /// The names of the steps, outermost first.

@@ -171,7 +171,8 @@ impl Inspector {
             self.own_keys.scan(&joined.text, &mut sightings);
         }
         seen.extend(sightings.into_iter().map(|sighting| Seen { sighting, via: Via::default() }));
-        let lookers = Lookers { origin: joined.origin, injection: Injected::Looked, sensitive: &|_, _| () };
+        let injection = if one == OneMessage::Yes { Injected::Looked } else { Injected::BySignatures };
+        let lookers = Lookers { origin: joined.origin, injection, sensitive: &|_, _| () };
         self.injection.scan(&joined.text, lookers, budget, seen)
     }
 }

@@ -30,6 +30,8 @@ const ENCODED_SURCHARGE: f32 = 0.05;
 const HIGHEST_SCORE: f32 = 0.99;
 /// The rule of what the classifier finds.
 const CLASSIFIED: &str = "injection.classifier";
+/// Signatures of templates and roles, which say more about who writes than about what is said.
+const FORM: &str = "injection.forged_delimiter.";
 
 /// A sighting and the way to it.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,6 +64,8 @@ pub(super) enum Decoding {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Injected {
     Looked,
+    /// Only by signatures: what several speakers say one after another is no text of anybody's.
+    BySignatures,
     /// What a model writes is not an instruction to it.
     Left,
 }
@@ -97,17 +101,16 @@ impl Injection {
         Ok(guards)
     }
 
-    /// What signatures say of the view that the classifier reads, for its training: family, score and place.
-    pub fn matches(&self, view: &str, origin: Origin, budget: &TimeBudget<'_>) -> Vec<(String, f32, Range<usize>)> {
-        let mut seen = Vec::new();
+    /// What signatures say of the view that the classifier reads, for its training.
+    pub fn matches(&self, view: &str, origin: Origin, budget: &TimeBudget<'_>) -> Vec<Match> {
+        let (mut seen, mut evidence) = (Vec::new(), Vec::new());
         let lookers = Lookers { origin, injection: Injected::Looked, sensitive: &|_, _| {} };
         let (work, done) = (Work::for_text(0), HashSet::new());
         let mut scan = Scan { guards: self, lookers, budget, work, done, seen: &mut seen };
         let look = if is_plain(view) { Look::Plain } else { Look::Normalised };
         // Without a deadline there is nothing to run out of.
-        let _ = scan.patterns(view, look, Via::default());
-        let matches = seen.iter().map(|one| matched_by(&one.sighting));
-        matches.map(|one| (one.family.to_owned(), one.score, one.span)).collect()
+        let _ = scan.patterns(view, look, Via::default(), &mut evidence);
+        evidence
     }
 
     /// Looks at all views of one text and adds what is seen to `seen`, which holds sightings of this text alone.
@@ -148,14 +151,15 @@ impl Injection {
     }
 }
 
-/// The same rule at the same place, seen in several views, is one finding: the one with the highest score, and of those the
-/// first that was seen.
+/// The same rule at the same place, seen in several views, is one finding: one that needed no other spelling, else the one with
+/// the highest score, and of those the first that was seen.
 fn drop_repeats(seen: &mut Vec<Seen>) {
     seen.sort_by(|a, b| {
         let key = |s: &Seen| (s.sighting.span.start, s.sighting.span.end);
         key(a)
             .cmp(&key(b))
             .then_with(|| a.sighting.rule.cmp(&b.sighting.rule))
+            .then_with(|| a.via.is_respelled().cmp(&b.via.is_respelled()))
             .then_with(|| b.sighting.score.total_cmp(&a.sighting.score))
     });
     seen.dedup_by(|a, b| a.sighting.span == b.sighting.span && a.sighting.rule == b.sighting.rule);
@@ -196,12 +200,14 @@ impl Scan<'_, '_> {
             self.work.forgo(|work| drop(decoded(text, &mut self.done, work)));
             return Ok(());
         }
-        if self.lookers.injection == Injected::Looked
+        // No encoding, so no step deeper; but text that is hidden in hidden text is read once only.
+        if self.lookers.injection != Injected::Left
+            && via.last() != Some(ViewKind::Hidden)
             && let Some(view) = hidden_text(text)
         {
             self.derived(&view, via.then(ViewKind::Hidden), |scan, text, via| {
                 scan.hidden(text, via)?;
-                scan.text(text, via, depth.saturating_add(1))
+                scan.text(text, via, depth)
             })?;
         }
         for (kind, view) in decoded(text, &mut self.done, &mut self.work) {
@@ -213,18 +219,18 @@ impl Scan<'_, '_> {
     /// What only signatures of hidden text look at.
     fn hidden(&mut self, text: &str, via: Via) -> Result<(), Spent> {
         if is_plain(text) {
-            return self.patterns(text, Look::Hidden, via).map(|_| ());
+            return self.patterns(text, Look::Hidden, via, &mut Vec::new()).map(|_| ());
         }
         let (view, _) = normalise(text, Invisible::Dropped);
-        self.derived(&view, via, |scan, text, via| scan.patterns(text, Look::Hidden, via).map(|_| ()))
+        self.derived(&view, via, |scan, text, via| scan.patterns(text, Look::Hidden, via, &mut Vec::new()).map(|_| ()))
     }
 
     /// Text that is not plain ASCII: as written, normalised, and with what hidden characters spell.
     fn unusual(&mut self, text: &str, via: Via, depth: u8) -> Result<(), Spent> {
-        self.patterns(text, Look::Raw, via)?;
+        self.patterns(text, Look::Raw, via, &mut Vec::new())?;
         let (seen, injection) = (&mut *self.seen, self.lookers.injection);
         let hidden = self.guards.characters.scan(text, &mut |sighting| {
-            if injection == Injected::Looked {
+            if injection != Injected::Left {
                 seen.push(Seen { sighting, via });
             }
         });
@@ -340,15 +346,12 @@ impl Scan<'_, '_> {
     /// The one place where a view of a text is looked at for injection: by signatures, and then by the classifier, which counts
     /// what they saw.
     fn look(&mut self, text: &str, look: Look, via: Via) -> Result<Hints, Spent> {
-        let from = self.seen.len();
-        let hints = self.patterns(text, look, via)?;
+        let mut evidence = Vec::new();
+        let hints = self.patterns(text, look, via, &mut evidence)?;
         if self.lookers.injection == Injected::Looked {
-            let matched = self.seen.get(from..).unwrap_or_default();
-            let matches: Vec<Match<'_>> = matched.iter().map(|seen| matched_by(&seen.sighting)).collect();
             let mut found = Vec::new();
-            self.guards.classifier.judge(text, &matches, &mut |score, span| found.push((score, span)));
+            self.guards.classifier.judge(text, &evidence, &mut |score, span| found.push((score, span)));
             for (score, span) in found {
-                let score = if via.is_encoded() { surcharged(score) } else { score };
                 let (rule, category) = (self.guards.classified.clone(), Category::Injection);
                 self.seen.push(Seen { sighting: Sighting { rule, category, score, span, label: "INJECTION" }, via });
             }
@@ -356,23 +359,29 @@ impl Scan<'_, '_> {
         Ok(hints)
     }
 
-    /// Signatures alone.
-    fn patterns(&mut self, text: &str, look: Look, via: Via) -> Result<Hints, Spent> {
+    /// Signatures alone. What they see is also `evidence` for the classifier, unless it is only spoken about, or is a matter of
+    /// form that depends on who writes it.
+    fn patterns(&mut self, text: &str, look: Look, via: Via, evidence: &mut Vec<Match>) -> Result<Hints, Spent> {
         if self.lookers.injection == Injected::Left {
             return Ok(Hints::default());
         }
         let (seen, origin) = (&mut *self.seen, self.lookers.origin);
         self.guards.signatures.scan(text, look, origin, self.budget, &mut |rule, span| {
+            let mut reported = false;
             let score = if look == Look::Hidden {
                 rule.score
-            } else if via.is_encoded() {
+            } else if via.is_encoded() && !(rule.structural && via.is_respelled()) {
                 surcharged(rule.score)
             } else if !rule.structural && is_reported(text, &span, origin) {
+                reported = true;
                 (rule.score - REPORTED_DISCOUNT).max(0.0)
             } else {
                 rule.score
             };
             let rule = rule.id.clone();
+            if !reported && !rule.as_str().starts_with(FORM) {
+                evidence.push(Match { span: span.clone(), rule: rule.clone(), score });
+            }
             let sighting = Sighting { rule, category: Category::Injection, score, span, label: "INJECTION" };
             seen.push(Seen { sighting, via });
         })
@@ -394,12 +403,6 @@ impl Scan<'_, '_> {
             seen.push(Seen { sighting, via });
         });
     }
-}
-
-/// A match of a signature, for the classifier: its family is the second part of `injection.<family>.<name>`.
-fn matched_by(sighting: &Sighting) -> Match<'_> {
-    let family = sighting.rule.as_str().split('.').nth(1).unwrap_or_default();
-    Match { span: sighting.span.clone(), family, score: sighting.score }
 }
 
 /// Whether a step gives the very bytes that somebody encoded, in which a credential is one.

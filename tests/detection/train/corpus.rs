@@ -1,5 +1,6 @@
 //! Labelled texts, and the folds that whole sources are dealt to.
 
+use portcullis::config::settings::Pack;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::Read;
@@ -28,8 +29,10 @@ pub struct Doc {
     pub kind: Kind,
     pub source: String,
     pub lang: String,
-    /// `None` for texts of our own, which are in no fold.
-    pub fold: Option<usize>,
+    /// The part that it is held out with.
+    pub fold: usize,
+    /// Whether it is of our own writing: such texts teach, and nothing is measured on them.
+    pub own: bool,
 }
 
 impl Doc {
@@ -38,19 +41,43 @@ impl Doc {
     }
 }
 
-/// Reads all texts, in the order of the file names.
-pub fn load(corpora: &Path, own: &Path) -> Result<Vec<Doc>, Box<dyn Error>> {
+/// Reads all texts, in the order of the file names, and the examples of the packs.
+pub fn load(corpora: &Path, own: &Path, packs: &[Pack]) -> Result<Vec<Doc>, Box<dyn Error>> {
     let mut docs = Vec::new();
     for path in files(corpora, ".jsonl.gz")? {
         let mut text = String::new();
         flate2::read::GzDecoder::new(std::fs::File::open(&path)?).read_to_string(&mut text)?;
-        read(&path, &text, &mut docs)?;
+        read(&path, &text, false, &mut docs)?;
     }
-    deal(&mut docs);
     for path in files(own, ".jsonl")? {
-        read(&path, &std::fs::read_to_string(&path)?, &mut docs)?;
+        read(&path, &std::fs::read_to_string(&path)?, true, &mut docs)?;
     }
+    docs.extend(of_packs(packs));
+    deal(&mut docs);
     Ok(docs)
+}
+
+/// The examples of packs, which are of our own writing: what must match is an attack, near misses are hard.
+fn of_packs(packs: &[Pack]) -> Vec<Doc> {
+    let doc = |text: &str, kind: Kind, source: &str| Doc {
+        text: text.to_owned(),
+        kind,
+        source: source.to_owned(),
+        lang: String::new(),
+        fold: 0,
+        own: true,
+    };
+    let signatures = packs.iter().flat_map(|pack| &pack.signatures);
+    // Weak signatures are for what is only suspicious.
+    let strong = |score: f32| score >= 0.7;
+    signatures
+        .flat_map(|signature| {
+            let attacks = signature.examples_match.iter().filter(move |_| strong(signature.score));
+            let attacks = attacks.map(move |example| doc(&example.text, Kind::Attack, "own-examples"));
+            let misses = signature.examples_no_match.iter();
+            attacks.chain(misses.map(move |example| doc(&example.text, Kind::Hard, "own-near-misses")))
+        })
+        .collect()
 }
 
 fn files(folder: &Path, ending: &str) -> Result<Vec<PathBuf>, Box<dyn Error>> {
@@ -61,7 +88,7 @@ fn files(folder: &Path, ending: &str) -> Result<Vec<PathBuf>, Box<dyn Error>> {
     if all.is_empty() { Err(format!("{}: no {ending} file", folder.display()).into()) } else { Ok(all) }
 }
 
-fn read(path: &Path, lines: &str, docs: &mut Vec<Doc>) -> Result<(), Box<dyn Error>> {
+fn read(path: &Path, lines: &str, own: bool, docs: &mut Vec<Doc>) -> Result<(), Box<dyn Error>> {
     let source = path.file_name().map(|name| name.to_string_lossy().split('.').next().unwrap_or("").to_owned());
     for (number, line) in lines.lines().enumerate() {
         let row: serde_json::Value =
@@ -80,7 +107,8 @@ fn read(path: &Path, lines: &str, docs: &mut Vec<Doc>) -> Result<(), Box<dyn Err
             kind,
             source: source.clone().unwrap_or_default(),
             lang: field("lang"),
-            fold: None,
+            fold: 0,
+            own,
         });
     }
     Ok(())
@@ -107,7 +135,7 @@ fn family(source: &str) -> &str {
 fn deal(docs: &mut [Doc]) {
     for attacks in [true, false] {
         let mut sizes: BTreeMap<String, usize> = BTreeMap::new();
-        for doc in docs.iter().filter(|doc| doc.is_attack() == attacks) {
+        for doc in docs.iter().filter(|doc| !doc.own && doc.is_attack() == attacks) {
             *sizes.entry(family(&doc.source).to_owned()).or_default() += 1;
         }
         let mut order: Vec<(&String, &usize)> = sizes.iter().collect();
@@ -119,8 +147,17 @@ fn deal(docs: &mut [Doc]) {
             loads[fold] += size;
             dealt.insert(name.clone(), fold);
         }
-        for doc in docs.iter_mut().filter(|doc| doc.is_attack() == attacks) {
-            doc.fold = dealt.get(family(&doc.source)).copied();
+        for doc in docs.iter_mut().filter(|doc| !doc.own && doc.is_attack() == attacks) {
+            doc.fold = dealt.get(family(&doc.source)).copied().unwrap_or(0);
         }
+    }
+    // Our own sources are cut in quarters: what was written one after another is alike.
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    docs.iter().filter(|doc| doc.own).for_each(|doc| *counts.entry(doc.source.clone()).or_default() += 1);
+    let mut met: BTreeMap<String, usize> = BTreeMap::new();
+    for doc in docs.iter_mut().filter(|doc| doc.own) {
+        let at = met.entry(doc.source.clone()).or_default();
+        doc.fold = *at * FOLDS / counts.get(&doc.source).copied().unwrap_or(1).max(1);
+        *at += 1;
     }
 }

@@ -6,15 +6,15 @@
 //!
 //! Sources are dealt to four folds, attacks and benign apart; sources of one making go together. For each fold, weights are
 //! trained on the others and say what the stack would see of the fold's texts; the stack and the score are trained on that, so
-//! that neither relies on what weights remember. The weights that are shipped are trained on everything. Our own texts are always
-//! among those trained on, never among those measured. Arithmetic is IEEE addition, multiplication, division and square root
+//! that neither relies on what weights remember. The weights that are shipped are trained on everything. Our own texts and
+//! the examples of the packs teach, and nothing is measured on them. Arithmetic is IEEE addition, multiplication, division and square root
 //! only, in a fixed order: it does not depend on a machine's mathematical library.
 
 mod corpus;
 mod regression;
 mod report;
 
-use corpus::{Doc, FOLDS};
+use corpus::{Doc, FOLDS, Kind};
 use portcullis::model::Origin;
 use portcullis::stages::inspect::training::{self, INPUTS, Match, Matcher, SCORES, Trial};
 use regression::{Rows, Trained};
@@ -24,25 +24,29 @@ use std::path::Path;
 /// Table entries: two to this power.
 const BITS: u32 = 17;
 
+/// How many times as many false alarms hard negatives may give: role prompts, talk about attacks, code that builds prompts.
+const HARD_SHARE: f64 = 12.0;
+
 /// What is known of a text before any training.
 struct Seen {
     windows: [Rows; 2],
     view: String,
-    matches: Vec<(String, f32, std::ops::Range<usize>)>,
+    matches: Vec<Match>,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [corpora, own, out] = arguments.as_slice() else { return Err("usage: train CORPORA TRAINING OUT".into()) };
-    let docs = corpus::load(Path::new(corpora), Path::new(own))?;
-    let matcher = Matcher::compile(&packs()?)?;
+    let packs = packs()?;
+    let docs = corpus::load(Path::new(corpora), Path::new(own), &packs)?;
+    let matcher = Matcher::compile(&packs)?;
     let seen: Vec<Seen> = in_two_threads(docs.len(), |index| see(&docs[index], &matcher));
     eprintln!("{} texts", docs.len());
 
     let mut inputs: Vec<Option<[f32; INPUTS]>> = vec![None; docs.len()];
     let folds = in_two_threads(FOLDS, |fold| {
-        let mut trial = trial(&docs, &seen, &|doc| doc.fold != Some(fold))?;
-        Some(inputs_of(&docs, &seen, &mut trial, &|doc| doc.fold == Some(fold)))
+        let mut trial = trial(&docs, &seen, &|doc| doc.fold != fold)?;
+        Some(inputs_of(&docs, &seen, &mut trial, &|doc| doc.fold == fold))
     });
     for (index, row) in folds.into_iter().collect::<Option<Vec<_>>>().ok_or("a table has no power of two")?.concat() {
         inputs[index] = Some(row);
@@ -51,8 +55,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Measured with stacks that have not seen the fold either.
     let mut sums = vec![None; docs.len()];
     for fold in 0..FOLDS {
-        let stack = regression::stack(&docs, &inputs, &|doc| doc.fold != Some(fold));
-        for (index, _) in docs.iter().enumerate().filter(|(_, doc)| doc.fold == Some(fold)) {
+        let stack = regression::stack(&docs, &inputs, &|doc| doc.fold != fold);
+        for (index, _) in docs.iter().enumerate().filter(|(_, doc)| doc.fold == fold) {
             sums[index] = inputs[index].map(|row| weigh(&stack, &row));
         }
     }
@@ -62,7 +66,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         report::line(name, &docs, &only);
     }
 
-    let stack = regression::stack(&docs, &inputs, &|doc| doc.fold.is_some());
+    let stack = regression::stack(&docs, &inputs, &|_| true);
     let all: Vec<Option<f32>> = inputs.iter().map(|row| row.map(|row| weigh(&stack, &row))).collect();
     let points = calibrated(&docs, &all).ok_or("too few benign texts to calibrate with")?;
     eprintln!("score {points:?}\nstack {stack:?}");
@@ -142,13 +146,8 @@ fn inputs_of(
 ) -> Vec<(usize, [f32; INPUTS])> {
     let mut all = Vec::new();
     for (index, (_, seen)) in docs.iter().zip(seen).enumerate().filter(|(_, (doc, _))| among(doc)) {
-        let matches: Vec<Match<'_>> = seen
-            .matches
-            .iter()
-            .map(|(family, score, span)| Match { span: span.clone(), family, score: *score })
-            .collect();
         // The stretch whose worst windows stand out most, where there are several.
-        let stretches = trial.inputs(&seen.view, &matches).into_iter();
+        let stretches = trial.inputs(&seen.view, &seen.matches).into_iter();
         all.extend(stretches.max_by(|a, b| (a[1] + a[6]).total_cmp(&(b[1] + b[6]))).map(|row| (index, row)));
     }
     all
@@ -158,14 +157,17 @@ fn weigh(stack: &[f32; INPUTS], row: &[f32; INPUTS]) -> f32 {
     stack.iter().zip(row).map(|(weight, input)| weight * input).sum()
 }
 
-/// Points of the score: where so many ordinary texts of unseen sources lie above, sources counted alike.
+/// Points of the score: where so many ordinary texts of unseen sources lie above, sources counted alike, and of those that are
+/// hard no more than [`HARD_SHARE`] times as many.
 fn calibrated(docs: &[Doc], sums: &[Option<f32>]) -> Option<Vec<(f32, f32)>> {
-    let benign = report::weighted_benign(docs, sums);
+    let benign = report::weighted(docs, sums, Kind::Benign);
+    let hard = report::weighted(docs, sums, Kind::Hard);
     let mut points = vec![(benign.last()?.0 - 1.0, 0.0)];
     points.push((report::above(&benign, 0.5)?, 0.1));
     points.push((report::above(&benign, 0.1)?, 0.25));
     for (score, share) in SCORES {
-        points.push((report::above(&benign, f64::from(share))?, score));
+        let sum = report::above(&benign, f64::from(share))?.max(report::above(&hard, f64::from(share) * HARD_SHARE)?);
+        points.push((sum, score));
     }
     let top = points.last()?.0;
     points.push((top + 6.0, 1.0));

@@ -12,13 +12,19 @@ const ROUNDS: usize = 3;
 const EPOCHS: usize = 4;
 const LEARNING_RATE: f32 = 0.3;
 const RIDGE: f32 = 1e-4;
+/// What AdaGrad begins with: features that are seen a few times only move little.
+const FIRST_SQUARE: f32 = 0.1;
 /// A source of so many texts weighs one a text; smaller ones weigh more, up to `MOST_WEIGHT`, larger ones less.
 const USUAL_SOURCE: f32 = 300.0;
 const MOST_WEIGHT: f32 = 3.0;
+/// Weight of our own hard negatives, which are short.
+const HARD_WEIGHT: f32 = 3.0;
 /// Weight of all attacks together, against that of all benign texts.
 const ATTACK_SHARE: f32 = 0.35;
 /// Windows of an ordinary text that teach.
 const BENIGN_WINDOWS: usize = 6;
+/// Windows of a jailbreak that teach, of those that score highest; of an instruction inside content it is one.
+const ATTACK_WINDOWS: usize = 8;
 /// Largest share of weights that quantising may clip.
 const CLIPPED: f64 = 0.0005;
 
@@ -66,7 +72,8 @@ pub fn train(docs: &[Doc], rows: &[&Rows], among: &dyn Fn(&Doc) -> bool, table: 
         let mut lessons = Vec::new();
         for (index, doc) in docs.iter().enumerate().filter(|(_, doc)| among(doc)) {
             let size = sizes.get(&(doc.source.as_str(), doc.is_attack())).copied().unwrap_or(1.0);
-            let weight = (USUAL_SOURCE / size).sqrt().min(MOST_WEIGHT);
+            let hard = if doc.own && doc.kind == Kind::Hard { HARD_WEIGHT } else { 1.0 };
+            let weight = (USUAL_SOURCE / size).sqrt().min(MOST_WEIGHT) * hard;
             let mut add = |window: usize, weight: f32| lessons.push(Lesson { doc: index, window, weight });
             choose(doc.kind, &rows[index].0, round, weight, &trained, &mut add);
         }
@@ -89,7 +96,7 @@ fn choose(kind: Kind, rows: &[Vec<u32>], round: usize, weight: f32, known: &Trai
             let margins = margins();
             let mut order: Vec<usize> = (0..rows.len()).collect();
             order.sort_by(|&a, &b| margins[b].total_cmp(&margins[a]));
-            let most = if kind == Kind::Indirect { 1 } else { 3 };
+            let most = if kind == Kind::Indirect { 1 } else { ATTACK_WINDOWS };
             let best = order.first().map_or(0.0, |&first| margins[first]);
             order.retain(|&window| margins[window] > best - 1.0);
             order.truncate(most);
@@ -115,7 +122,7 @@ fn descend(docs: &[Doc], rows: &[&Rows], mut lessons: Vec<Lesson>, table: usize,
     };
     let up = total(false) / total(true).max(1.0) * ATTACK_SHARE;
     let mut trained = Trained { weights: vec![0.0; table], bias: -2.0 };
-    let mut squares = vec![1e-3_f32; table];
+    let mut squares = vec![FIRST_SQUARE; table];
     let mut bias_squares = 1.0_f32;
     let mut random = 88_172_645_463_325_252_u64;
     for epoch in 0..epochs {

@@ -3,9 +3,9 @@
 use super::corpus::{Doc, Kind};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Sums of ordinary texts with their weights, the highest first; every source weighs the same.
-pub fn weighted_benign(docs: &[Doc], sums: &[Option<f32>]) -> Vec<(f32, f64)> {
-    let ordinary = || docs.iter().zip(sums).filter(|(doc, _)| doc.kind == Kind::Benign && doc.fold.is_some());
+/// Sums of the texts of a kind with their weights, the highest first; every source weighs the same.
+pub fn weighted(docs: &[Doc], sums: &[Option<f32>], kind: Kind) -> Vec<(f32, f64)> {
+    let ordinary = || docs.iter().zip(sums).filter(|(doc, _)| doc.kind == kind && !doc.own);
     let mut sizes: BTreeMap<&str, f64> = BTreeMap::new();
     ordinary().for_each(|(doc, _)| *sizes.entry(&doc.source).or_default() += 1.0);
     let sources = sizes.len() as f64;
@@ -35,7 +35,7 @@ struct Rates<'d> {
 
 fn rates<'d>(docs: &'d [Doc], sums: &[Option<f32>]) -> Rates<'d> {
     let of = |kinds: &[Kind]| {
-        let held = docs.iter().zip(sums).filter(|(doc, _)| doc.fold.is_some() && kinds.contains(&doc.kind));
+        let held = docs.iter().zip(sums).filter(|(doc, _)| !doc.own && kinds.contains(&doc.kind));
         held.filter_map(|(doc, sum)| Some((doc, (*sum)?))).collect()
     };
     Rates { attacks: of(&[Kind::Attack, Kind::Indirect]), benign: of(&[Kind::Benign]), hard: of(&[Kind::Hard]) }
@@ -60,7 +60,7 @@ fn area(attacks: &[(&Doc, f32)], benign: &[(&Doc, f32)]) -> f64 {
 /// One line of figures.
 pub fn line(name: &str, docs: &[Doc], sums: &[Option<f32>]) {
     let Rates { attacks, benign, hard } = rates(docs, sums);
-    let weighted = weighted_benign(docs, sums);
+    let weighted = weighted(docs, sums, Kind::Benign);
     let (Some(one), Some(tenth)) = (above(&weighted, 0.01), above(&weighted, 0.001)) else { return };
     let sources: BTreeSet<&str> = attacks.iter().map(|(doc, _)| doc.source.as_str()).collect();
     let macro_ = |threshold| {
@@ -87,7 +87,7 @@ pub fn line(name: &str, docs: &[Doc], sums: &[Option<f32>]) {
 pub fn print(docs: &[Doc], sums: &[Option<f32>]) {
     line("all together", docs, sums);
     let Rates { attacks, benign, hard } = rates(docs, sums);
-    let weighted = weighted_benign(docs, sums);
+    let weighted = weighted(docs, sums, Kind::Benign);
     let (Some(one), Some(tenth)) = (above(&weighted, 0.01), above(&weighted, 0.001)) else { return };
     let group = |title: &str, all: &[(&Doc, f32)], by: &dyn Fn(&Doc) -> &str| {
         let names: BTreeSet<String> = all.iter().map(|(doc, _)| by(doc).to_owned()).collect();

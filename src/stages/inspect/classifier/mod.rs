@@ -24,6 +24,7 @@ pub mod training;
 pub use model::ModelError;
 pub use stack::Evidence;
 
+use crate::model::RuleId;
 use concepts::Concepts;
 use model::Model;
 use scan::{Scratch, scan};
@@ -45,15 +46,22 @@ thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::new());
 }
 
-/// A match of a signature: its place, its family and its score.
+/// A match of a signature.
 #[derive(Debug, Clone)]
-pub struct Match<'f> {
+pub struct Match {
     /// Where in the text.
     pub span: Range<usize>,
-    /// The signature's family.
-    pub family: &'f str,
+    /// The signature.
+    pub rule: RuleId,
     /// Its score.
     pub score: f32,
+}
+
+impl Match {
+    /// The second part of `injection.<family>.<name>`.
+    fn family(&self) -> &str {
+        self.rule.as_str().split('.').nth(1).unwrap_or_default()
+    }
 }
 
 /// The classifier, ready.
@@ -81,7 +89,7 @@ impl Classifier {
     }
 
     /// Reports the stretches of a text that read like an attack: score, and the window that stands out most.
-    pub fn judge(&self, text: &str, matches: &[Match<'_>], report: &mut dyn FnMut(f32, Range<usize>)) {
+    pub fn judge(&self, text: &str, matches: &[Match], report: &mut dyn FnMut(f32, Range<usize>)) {
         self.each_score(text, matches, &mut |score, worst| {
             if score >= LEAST_SCORE {
                 report(score, worst);
@@ -91,13 +99,13 @@ impl Classifier {
 
     /// The highest score of a text, also where it is too low to be reported.
     #[cfg(test)]
-    pub fn score(&self, text: &str, matches: &[Match<'_>]) -> f32 {
+    pub fn score(&self, text: &str, matches: &[Match]) -> f32 {
         let mut highest = 0.0_f32;
         self.each_score(text, matches, &mut |score, _| highest = highest.max(score));
         highest
     }
 
-    fn each_score(&self, text: &str, matches: &[Match<'_>], visit: &mut dyn FnMut(f32, Range<usize>)) {
+    fn each_score(&self, text: &str, matches: &[Match], visit: &mut dyn FnMut(f32, Range<usize>)) {
         let windows = SCRATCH.with_borrow_mut(|scratch| scan(text, &self.model, &self.concepts, scratch));
         for stretch in stretches(&windows) {
             let inputs = stretch.inputs(&evidence_in(matches, &stretch.span));
@@ -106,9 +114,9 @@ impl Classifier {
     }
 }
 
-fn evidence_in(matches: &[Match<'_>], span: &Range<usize>) -> Evidence {
+fn evidence_in(matches: &[Match], span: &Range<usize>) -> Evidence {
     let within = matches.iter().filter(|one| one.span.start < span.end && span.start < one.span.end);
-    Evidence::of(within.map(|one| (one.family, one.score)))
+    Evidence::of(within.map(|one| (one.family(), one.score)))
 }
 
 #[cfg(test)]

@@ -15,6 +15,9 @@ const TOKEN_MASK: u32 = (1 << TOKEN_BITS) - 1;
 /// Words whose parts are remembered; a power of two.
 const WORDS_KNOWN: usize = 1 << 12;
 
+/// Shorter texts say too little to be judged by their words.
+const LEAST_TOKENS: usize = 4;
+
 /// The margin of one window.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Window {
@@ -23,13 +26,11 @@ pub(super) struct Window {
     pub span: Range<usize>,
 }
 
-/// The windows of one text, for each window size; none for a text without a token.
-#[derive(Debug, Default)]
+/// The windows of one text, for each window size; none for a text of fewer than four tokens.
+#[derive(Debug)]
 pub(super) struct Windows {
     pub short: Vec<Window>,
     pub long: Vec<Window>,
-    /// Tokens of the text.
-    pub tokens: usize,
 }
 
 /// What is known of a word without its neighbours.
@@ -86,13 +87,13 @@ pub(super) fn scan(text: &str, model: &Model, concepts: &Concepts, scratch: &mut
         let windows = sums.list.into_iter().take(count);
         windows.map(|sum| Window { margin: line.margin(sum.sum, sum.features), span: sum.span }).collect()
     };
-    Windows { short: margins(short, short_line), long: margins(long, long_line), tokens }
+    Windows { short: margins(short, short_line), long: margins(long, long_line) }
 }
 
 /// How many windows a text has: they begin every half of their size, and the last one that adds tokens ends it.
 pub(super) fn windows_of(tokens: usize, size: usize) -> usize {
     match tokens {
-        0 => 0,
+        ..LEAST_TOKENS => 0,
         _ => tokens.saturating_sub(size).div_ceil((size / 2).max(1)).saturating_add(1),
     }
 }

@@ -192,7 +192,6 @@ mod tests {
         let windows = Windows {
             short: (0..800).map(|n| window(n * 15, 30)).collect(),
             long: (0..200).map(|n| window(n * 60, 120)).collect(),
-            tokens: 12_800,
         };
         let all = stretches(&windows);
         assert_eq!((all[0].span.start, all.last().unwrap().span.end), (0, 199 * 60 + 120));

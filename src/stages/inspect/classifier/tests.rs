@@ -27,9 +27,9 @@ fn windows(text: &str, attack: &str, scratch: &mut Scratch) -> Windows {
 
 #[test]
 fn a_word_counts_once_a_window_however_often_it_stands_there() {
-    let once = windows("moon and sun and sea", "moon", &mut Scratch::new());
     let often = windows("moon moon moon moon moon", "moon", &mut Scratch::new());
-    assert!(often.short[0].margin <= once.short[0].margin);
+    // One weight of 100 over the least number of features, and the bias.
+    assert!((often.short[0].margin - (100.0 / 40.0_f32.sqrt() - 1.0)).abs() < 1e-4, "{often:?}");
 }
 
 #[test]
@@ -55,10 +55,11 @@ fn a_text_scores_the_same_whatever_came_before_on_this_thread() {
 }
 
 #[test]
-fn texts_without_tokens_have_no_window_and_short_ones_have_one() {
+fn texts_of_three_tokens_have_no_window_and_longer_ones_have_one() {
     assert!(windows(" \n ", "moon", &mut Scratch::new()).short.is_empty());
-    let one = windows("moon", "moon", &mut Scratch::new());
-    assert_eq!((one.short.len(), one.long.len(), one.tokens), (1, 1, 1));
+    assert!(windows("previous moon instructions", "moon", &mut Scratch::new()).long.is_empty());
+    let one = windows("moon and sun and", "moon", &mut Scratch::new());
+    assert_eq!((one.short.len(), one.long.len()), (1, 1));
 }
 
 #[test]

@@ -90,8 +90,8 @@ impl Matcher {
         Injection::untrained(packs).map(Self)
     }
 
-    /// What signatures say of a view: family, score and place.
-    pub fn matches(&self, view: &str, origin: Origin) -> Vec<(String, f32, Range<usize>)> {
+    /// What signatures say of a view.
+    pub fn matches(&self, view: &str, origin: Origin) -> Vec<Match> {
         let start = Instant::now();
         let budget = TimeBudget { deadline: start + Duration::from_secs(3600), now: &|| start };
         self.0.matches(view, origin, &budget)
@@ -115,7 +115,7 @@ impl Trial {
     }
 
     /// What the stack sees of each stretch of a view.
-    pub fn inputs(&mut self, view: &str, matches: &[Match<'_>]) -> Vec<[f32; INPUTS]> {
+    pub fn inputs(&mut self, view: &str, matches: &[Match]) -> Vec<[f32; INPUTS]> {
         let windows = scan(view, &self.model, &self.concepts, &mut self.scratch);
         let all = stretches(&windows);
         all.iter().map(|stretch| stretch.inputs(&evidence_in(matches, &stretch.span))).collect()
