@@ -3,6 +3,7 @@
 
 use super::ANSWERED;
 use super::answer::{Answered, refusal_of_answer, refusal_of_fault};
+use super::calls::{About, Calls};
 use super::life::Life;
 use crate::model::{AtBound, Cause, OnBlock, Outcome, Refusal, Stage};
 use crate::observe::StreamEnd as RecordedEnd;
@@ -40,6 +41,7 @@ pub(super) struct DeliveredStream {
     patience: Option<Pin<Box<tokio::time::Sleep>>>,
     /// Events of one chunk; kept for its capacity.
     events: Vec<Decoded>,
+    calls: Calls,
     /// Whether the upstream sent an error inside its stream.
     saw_error: bool,
 }
@@ -65,6 +67,7 @@ impl DeliveredStream {
             route: answered.route,
             deadline: Box::pin(life.shared.streams_must_end()),
             patience: None,
+            calls: Calls::default(),
             events: Vec::new(),
             saw_error: false,
             life: Some(life),
@@ -190,10 +193,23 @@ impl DeliveredStream {
         self.patience = None;
         let Some(life) = self.life.as_mut() else { return Ok(()) };
         let is_sign_of_life = *examined.decoded().form() == DecodedForm::Marker(StreamMarker::KeepAlive);
+        match self.calls.about(examined.decoded().facts()) {
+            About::Other => {}
+            About::Refused => {
+                self.decoder.delivered();
+                return Ok(());
+            }
+            About::Both => return Err(withheld_rest(Cause::AnswerBlocked)),
+        }
         let judged = self.route.policy.judge(examined);
+        let edit = match self.calls.none_left() {
+            true => self.decoder.without_calls(judged.decoded().facts()),
+            false => None,
+        };
         life.note_answer_verdict(judged.verdict(), began.elapsed());
-        match redact::answer(judged) {
-            Ok((deliverable, _)) => {
+        match redact::answer_with(judged, edit) {
+            Ok((deliverable, left)) => {
+                self.calls.passed(&left.facts);
                 let edits = deliverable.edits();
                 let bytes = deliverable.into_bytes();
                 life.note_delivery(bytes.len(), edits);
@@ -203,7 +219,7 @@ impl DeliveredStream {
                 out.extend_from_slice(&bytes);
                 Ok(())
             }
-            Err(withheld) => Err(Cut {
+            Err(withheld) => self.refuse_call(&withheld, out).map_err(|()| Cut {
                 outcome: Outcome { cause: withheld.cause, stage: Stage::Policy },
                 recorded: RecordedEnd::Cut,
                 ending: match self.route.policy.streams().on_block {
@@ -212,6 +228,19 @@ impl DeliveredStream {
                 },
             }),
         }
+    }
+
+    /// Leaves out a call that the policy refuses, if the event is one's beginning and nothing else.
+    fn refuse_call(&mut self, withheld: &redact::Withheld, out: &mut BytesMut) -> Result<(), ()> {
+        let lane = Calls::refusable(withheld).ok_or(())?;
+        let sentence = self.decoder.refused_call(lane, &withheld.decoded).ok_or(())?;
+        if let Some(life) = self.life.as_mut() {
+            life.note_delivery(sentence.len(), 1);
+        }
+        self.calls.refuse(lane);
+        self.decoder.delivered();
+        out.extend_from_slice(&sentence);
+        Ok(())
     }
 
     /// The upstream's own end marker was judged: the exchange is over, before its last bytes go out.
@@ -279,6 +308,10 @@ fn error(refusal: Refusal, recorded: RecordedEnd) -> Cut {
 fn overfull() -> Cut {
     let outcome = Outcome { cause: Cause::InspectionIncomplete, stage: Stage::Inspect };
     Cut { outcome, recorded: RecordedEnd::Cut, ending: StreamEnding::Withheld }
+}
+
+fn withheld_rest(cause: Cause) -> Cut {
+    Cut { outcome: Outcome { cause, stage: Stage::Policy }, recorded: RecordedEnd::Cut, ending: StreamEnding::Withheld }
 }
 
 fn truncated() -> Cut {

@@ -51,6 +51,7 @@ pub(super) struct Notes {
     pub(super) model: Option<Untrusted<String>>,
     pub(super) id: Option<Untrusted<String>>,
     pub(super) finish_reason: Option<&'static str>,
+    pub(super) finish_span: Option<std::ops::Range<usize>>,
     pub(super) is_error: bool,
     pub(super) ends_stream: bool,
     /// `choices` is there and empty: what a chunk that only tells the usage looks like.
@@ -113,6 +114,7 @@ pub(super) fn read(json: &Json<'_>, endpoint: Endpoint, part: Part) -> Result<(A
         model: notes.model,
         id: notes.id,
         finish_reason: notes.finish_reason,
+        finish_span: notes.finish_span,
         tool_calls: swept.tool_calls,
         media: swept.media,
         echoes: swept.echoes,
@@ -169,6 +171,7 @@ pub(super) fn usage(c: &mut Canvas<'_>, notes: &mut Notes, id: usize) {
 pub(super) fn finish(c: &mut Canvas<'_>, notes: &mut Notes, id: usize) {
     if let Some(word) = c.json.text(id) {
         notes.finish_reason = words::finish_reason(&word).or(notes.finish_reason);
+        notes.finish_span = Some(c.json.span(id));
         c.closed(id, words::is_finish_reason);
     }
 }

@@ -51,6 +51,8 @@ pub struct AnswerFacts {
     pub id: Option<Untrusted<String>>,
     /// `finish_reason` / `stop_reason`, where said; only values from the dialect's closed set.
     pub finish_reason: Option<&'static str>,
+    /// The bytes of that value, quotes and all.
+    pub finish_span: Option<Range<usize>>,
     /// Tool calls that this part names.
     pub tool_calls: Vec<ToolCall>,
     /// Images, audio and encrypted or signed blocks, which are passed untouched.

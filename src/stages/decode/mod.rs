@@ -19,6 +19,7 @@ mod openai_chat;
 mod openai_parts;
 mod openai_responses;
 mod openai_text;
+mod refused_call;
 pub mod render;
 mod request;
 mod stream;

@@ -15,6 +15,8 @@ use std::collections::HashSet;
 
 /// The name under which `media: block` stands among the rules of a verdict and a refusal.
 const MEDIA: &str = "media";
+/// The name under which a redaction in signed reasoning stands there: such text is withheld or delivered, never edited.
+const SIGNED_REASONING: &str = "signed_reasoning";
 /// The name under which `when_inspection_fails` stands there.
 const WHEN_INSPECTION_FAILS: &str = "when_inspection_fails";
 /// The names under which `tools:` decides where no rule of the policy speaks of what it denies.
@@ -137,7 +139,16 @@ impl CompiledPolicy {
         let (decoded, list, report) = examined.into_parts();
         let facts = decoded.facts();
         let has_media = media::answer_has_media(decoded.body(), &facts.media);
-        let decision = self.decide(Direction::Response, &list, &facts.segments, decoded.body(), report, has_media);
+        let mut decision = self.decide(Direction::Response, &list, &facts.segments, decoded.body(), report, has_media);
+        let is_signed = |cut: &Redaction| {
+            let reasoning = facts.segments.iter().filter(|segment| segment.channel == Channel::Reasoning);
+            facts.signed_reasoning && reasoning.into_iter().any(|segment| segment.raw.contains(&cut.span.start))
+        };
+        if decision.redactions.iter().any(is_signed) {
+            // The provider would refuse an edited block when it comes back as history.
+            decision.verdict.settings.push(SIGNED_REASONING);
+            decision.verdict.action = Action::Block;
+        }
         Judged::new(decoded, decision.redactions, decision.verdict, decision.private)
     }
 

@@ -8,4 +8,4 @@ mod splice;
 mod stream_tests;
 
 pub use outbound::{Deliverable, Outbound};
-pub use sending::{AnswerLeft, RequestLeft, Unsendable, Withheld, answer, request};
+pub use sending::{AnswerLeft, RequestLeft, Unsendable, Withheld, answer, answer_with, request};

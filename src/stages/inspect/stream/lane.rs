@@ -42,6 +42,8 @@ pub(super) struct Lane {
     pending: Vec<Decided>,
     pieces: VecDeque<PieceAt>,
     endings: u32,
+    /// The number of the event that began the call under way.
+    began: Option<u64>,
     /// Length of the text when it was last looked at.
     looked_at: usize,
     /// Held bytes that the stream has counted.
@@ -83,6 +85,7 @@ impl Lane {
             pending: Vec::new(),
             pieces: VecDeque::new(),
             endings: 0,
+            began: None,
             looked_at: 0,
             counted: 0,
         }
@@ -113,6 +116,21 @@ impl Lane {
         let end = self.len();
         self.pieces.push_back(PieceAt { start, end, seq, segment });
         end
+    }
+
+    /// Notes an event of a call; the first since the lane's end began it.
+    pub(super) fn begin(&mut self, seq: u64) {
+        self.began.get_or_insert(seq);
+    }
+
+    /// The event that began the call under way.
+    pub(super) fn began(&self) -> Option<u64> {
+        self.began
+    }
+
+    /// Says that the call under way is over.
+    pub(super) fn is_over(&mut self) {
+        self.began = None;
     }
 
     /// Notes the call that the lane's text is the arguments of.

@@ -17,7 +17,7 @@ use super::findings::{Examined, GuardReport};
 use super::sighting::Sighting;
 use super::views::Via;
 use crate::config::settings::ToolPolicy;
-use crate::model::{Finding, Origin, Segment};
+use crate::model::{Category, Channel, Finding, Origin, Segment};
 use crate::stages::decode::{AnswerFacts, Decoded, DecodedForm, LaneId, StreamMarker, ToolCall};
 use lane::{Decided, Lane};
 use std::collections::{HashMap, VecDeque};
@@ -124,6 +124,7 @@ impl StreamInspector {
                 waits.push(Wait::Decided(index, end));
             }
             if lane.is_call() {
+                lane.begin(seq);
                 if let Some(call) = call_of(facts, piece.segment) {
                     lane.named(call);
                 }
@@ -200,10 +201,30 @@ impl StreamInspector {
         let held = if is_call { &mut self.held.calls } else { &mut self.held.text };
         *held = held.saturating_add(after).saturating_sub(lane.take_counted(after));
         for decided in seen {
-            self.place(index, decided);
+            let is_data = matches!(decided.sighting.category, Category::Secret | Category::Pii);
+            match self.lanes.get(index).and_then(Lane::began) {
+                Some(began) if is_call && !is_data => self.place_at_beginning(index, began, decided),
+                _ => self.place(index, decided),
+            }
         }
         if let Some(lane) = self.lanes.get_mut(index) {
+            if text == Text::Whole {
+                lane.is_over();
+            }
             lane.forget_pieces();
+        }
+    }
+
+    /// What is said of a call as a whole stands at its first event, so that nothing of the call leaves before it is decided on.
+    fn place_at_beginning(&mut self, index: usize, began: u64, decided: Decided) {
+        let channel = self.lanes.get(index).map_or(Channel::ToolArguments, Lane::channel);
+        let place = began.checked_sub(self.first).and_then(|place| usize::try_from(place).ok());
+        let held = match place {
+            Some(place) => self.queue.get_mut(place),
+            None => self.queue.back_mut(),
+        };
+        if let Some(held) = held {
+            held.list.push(unplaced(decided.sighting, channel));
         }
     }
 
@@ -225,18 +246,7 @@ impl StreamInspector {
         }
         // A family that the policy only records may be seen after its bytes have left; it is recorded with the next event.
         if is_first && let Some(held) = self.queue.back_mut() {
-            let channel = lane.channel();
-            held.list.push(Finding {
-                rule: sighting.rule,
-                category: sighting.category,
-                score: sighting.score,
-                segment: usize::MAX,
-                origin: Origin::Assistant,
-                channel,
-                span: 0..0,
-                label: sighting.label,
-                via: Via::default(),
-            });
+            held.list.push(unplaced(sighting, lane.channel()));
         }
     }
 
@@ -272,6 +282,21 @@ fn call_of(facts: &AnswerFacts, segment: Option<usize>) -> Option<&ToolCall> {
     let of_segment = |at: usize| facts.tool_calls.iter().find(|call| call.arguments.contains(&at));
     let only = || facts.tool_calls.first().filter(|_| facts.tool_calls.len() == 1);
     segment.and_then(of_segment).or_else(only).filter(|call| !call.name.expose().is_empty())
+}
+
+/// A finding that points at no string of its event.
+fn unplaced(sighting: Sighting, channel: Channel) -> Finding {
+    Finding {
+        rule: sighting.rule,
+        category: sighting.category,
+        score: sighting.score,
+        segment: usize::MAX,
+        origin: Origin::Assistant,
+        channel,
+        span: 0..0,
+        label: sighting.label,
+        via: Via::default(),
+    }
 }
 
 fn finding(
