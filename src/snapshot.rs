@@ -73,7 +73,7 @@ impl Offline {
         let decoder = Decoder::for_route(&format, json_limits(&Limits::default()))
             .map_err(|source| SnapshotError::Schema { route: RouteId::new("offline"), source })?;
         Ok(Self {
-            inspector: Inspector::compile(packs, &[])?,
+            inspector: Inspector::compile(packs, &[])?.with_every_score(),
             decoder,
             policy: CompiledPolicy::compile(policy),
             tools: policy.tools.clone(),

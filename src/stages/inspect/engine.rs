@@ -67,6 +67,13 @@ impl Inspector {
         })
     }
 
+    /// Reports every score of the classifier, also those too low to mean anything: for measuring, where texts are ranked.
+    #[must_use]
+    pub fn with_every_score(mut self) -> Self {
+        self.injection.report_every_score();
+        self
+    }
+
     /// Looks at every segment of a request, alone and together with its neighbours.
     pub fn request(&self, exchange: Exchange, tools: &ToolPolicy, budget: &TimeBudget<'_>) -> Findings {
         let facts = exchange.facts();

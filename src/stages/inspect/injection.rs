@@ -32,6 +32,8 @@ const HIGHEST_SCORE: f32 = 0.99;
 const CLASSIFIED: &str = "injection.classifier";
 /// Signatures of templates and roles, which say more about who writes than about what is said.
 const FORM: &str = "injection.forged_delimiter.";
+/// What they count for less as evidence: a template is mentioned more often than it is forged.
+const FORM_DISCOUNT: f32 = 0.25;
 
 /// A sighting and the way to it.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,6 +101,11 @@ impl Injection {
         };
         examples::check(packs, &guards)?;
         Ok(guards)
+    }
+
+    /// Also reports what the classifier finds ordinary.
+    pub fn report_every_score(&mut self) {
+        self.classifier.report_from(0.0);
     }
 
     /// What signatures say of the view that the classifier reads, for its training.
@@ -359,8 +366,7 @@ impl Scan<'_, '_> {
         Ok(hints)
     }
 
-    /// Signatures alone. What they see is also `evidence` for the classifier, unless it is only spoken about, or is a matter of
-    /// form that depends on who writes it.
+    /// Signatures alone. What they see is also `evidence` for the classifier, unless it is only spoken about.
     fn patterns(&mut self, text: &str, look: Look, via: Via, evidence: &mut Vec<Match>) -> Result<Hints, Spent> {
         if self.lookers.injection == Injected::Left {
             return Ok(Hints::default());
@@ -379,7 +385,8 @@ impl Scan<'_, '_> {
                 rule.score
             };
             let rule = rule.id.clone();
-            if !reported && !rule.as_str().starts_with(FORM) {
+            if !reported {
+                let score = if rule.as_str().starts_with(FORM) { score - FORM_DISCOUNT } else { score };
                 evidence.push(Match { span: span.clone(), rule: rule.clone(), score });
             }
             let sighting = Sighting { rule, category: Category::Injection, score, span, label: "INJECTION" };

@@ -50,7 +50,9 @@ pub fn load(corpora: &Path, own: &Path, packs: &[Pack]) -> Result<Vec<Doc>, Box<
         read(&path, &text, false, &mut docs)?;
     }
     for path in files(own, ".jsonl")? {
-        read(&path, &std::fs::read_to_string(&path)?, true, &mut docs)?;
+        let mut text = String::new();
+        std::fs::File::open(&path)?.read_to_string(&mut text)?;
+        read(&path, &text, true, &mut docs)?;
     }
     docs.extend(of_packs(packs));
     deal(&mut docs);

@@ -69,6 +69,7 @@ impl Match {
 pub(super) struct Classifier {
     model: Model,
     concepts: Concepts,
+    least_score: f32,
 }
 
 impl Classifier {
@@ -77,7 +78,7 @@ impl Classifier {
     /// # Errors
     /// [`ModelError`] when the file does not belong to this binary.
     pub fn shipped() -> Result<Self, ModelError> {
-        Ok(Self { model: Model::read(SHIPPED)?, concepts: Concepts::shipped() })
+        Ok(Self { model: Model::read(SHIPPED)?, concepts: Concepts::shipped(), least_score: LEAST_SCORE })
     }
 
     /// A classifier to which every text is ordinary.
@@ -85,13 +86,22 @@ impl Classifier {
     /// # Errors
     /// None: that the empty model is sound is what the tests say.
     pub fn untrained() -> Result<Self, ModelError> {
-        Ok(Self { model: Model::empty().ok_or(ModelError::Damaged)?, concepts: Concepts::shipped() })
+        Ok(Self {
+            model: Model::empty().ok_or(ModelError::Damaged)?,
+            concepts: Concepts::shipped(),
+            least_score: LEAST_SCORE,
+        })
+    }
+
+    /// From which score on a stretch is reported.
+    pub fn report_from(&mut self, least_score: f32) {
+        self.least_score = least_score;
     }
 
     /// Reports the stretches of a text that read like an attack: score, and the window that stands out most.
     pub fn judge(&self, text: &str, matches: &[Match], report: &mut dyn FnMut(f32, Range<usize>)) {
         self.each_score(text, matches, &mut |score, worst| {
-            if score >= LEAST_SCORE {
+            if score >= self.least_score {
                 report(score, worst);
             }
         });
