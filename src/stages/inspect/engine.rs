@@ -23,6 +23,7 @@ use super::windows::windows;
 use crate::config::settings::{Pack, ToolPolicy, Upstream};
 use crate::model::{Category, Direction, Finding, Origin, Segment, TextKind};
 use crate::stages::decode::{Decoded, Exchange};
+use std::time::{Duration, Instant};
 
 /// Bytes of text between two looks at the clock.
 const SECRET_STEP_BYTES: usize = 64 * 1024;
@@ -32,6 +33,8 @@ const SECRET_LOOK_AHEAD_BYTES: usize = 8 * 1024;
 const PARAMETER_SINKS: [Category; 3] = [Category::Xss, Category::SqlInjection, Category::CommandInjection];
 /// Guards that read texts, in the order of the report.
 const TEXT_GUARDS: [&str; 5] = ["signatures", "structure", "secrets", "pii", "sinks"];
+/// Any time: the clock of a single word stands still.
+const ENCODED_WORD_TIME: Duration = Duration::from_secs(1);
 const OUT_OF_TIME: &str = "time budget spent";
 const MODEL_TEXT: &str = "text of the model itself";
 /// Guards that read decoded text.
@@ -117,6 +120,18 @@ impl Inspector {
         pass.tool_names(&[], &facts.tool_calls, tools);
         let outcome = pass.segments().and_then(|()| pass.tool_arguments(&facts.tool_calls, tools));
         pass.finish(outcome)
+    }
+
+    /// Credentials and personal data in what a word of a stream decodes to. The word is short, so its own work budget bounds it.
+    pub(super) fn in_encoded_word(&self, word: &str) -> Vec<Seen> {
+        let mut seen = Vec::new();
+        let now = Instant::now();
+        let budget = TimeBudget { deadline: now + ENCODED_WORD_TIME, now: &|| now };
+        let sensitive = |text: &str, out: &mut Vec<Sighting>| self.sensitive(text, out);
+        let lookers = Lookers { origin: Origin::Assistant, injection: Injected::Left, sensitive: &sensitive };
+        // A clock that stands still runs out of nothing.
+        let _ = self.injection.scan(word, lookers, &budget, &mut seen);
+        seen
     }
 
     /// The guards that a stream steps byte by byte.

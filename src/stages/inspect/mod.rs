@@ -3,7 +3,8 @@
 //!
 //! | file | for |
 //! |---|---|
-//! | `engine`, `stream` | the doors: a request, an answer, the events of a stream |
+//! | `engine` | the doors: a request, an answer |
+//! | `stream` | the events of a stream: texts over their borders, whole calls |
 //! | `injection` | signatures and structure over all views of one text |
 //! | `views`, `characters`, `spelling`, `respelling`, `vocabulary`, `encodings`, `codes` | the views of a text and the way back to its bytes |
 //! | `signatures`, `rewrite`, `needs`, `bank`, `words`, `context` | compiled packs; what a pattern means; the words it needs; quotation |

@@ -14,6 +14,9 @@ pub(in crate::stages::inspect) const CONTEXT: usize = 384;
 const VALUE: usize = 320;
 /// How far before its literal a credential may begin (Telegram's number), in bytes.
 const HEAD: usize = 13;
+/// From this length on a word is held because it may be encoded, and up to which, in bytes: room for a key in base64.
+const ENCODED_FROM: usize = 24;
+const ENCODED: usize = 320;
 /// Signs before the mark of Azure's newer keys, and the mark.
 const AZURE_HEAD: usize = 52;
 const AZURE_MARK: &[u8] = b"JQQJ99";
@@ -37,7 +40,7 @@ impl Secrets {
             live = live.min(open.unwrap_or(bytes.len()));
             true
         });
-        text.floor_char_boundary(live.max(from))
+        text.floor_char_boundary(not_in_word(bytes, live).max(from))
     }
 
     /// Where a literal begins that the end of the text cuts off.
@@ -72,7 +75,24 @@ fn before_literals(bytes: &[u8]) -> usize {
     // `1234567890:A`
     let number = back(HEAD, |byte| byte.is_ascii_digit() || matches!(byte, b':' | b'A'));
     let older = back(AZURE_SECRET_HEAD, |byte| !byte.is_ascii_whitespace() && byte.is_ascii());
-    azure.min(number).min(older)
+    // A word that looks encoded is read when it is whole.
+    let encoded = back(ENCODED + 1, is_encoded);
+    let encoded = if (ENCODED_FROM..=ENCODED).contains(&len.saturating_sub(encoded)) { encoded } else { len };
+    azure.min(number).min(older).min(encoded)
+}
+
+/// What encoded words are made of.
+fn is_encoded(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"+/=_-%".contains(byte)
+}
+
+/// A place that does not cut a word that looks encoded: its beginning instead.
+fn not_in_word(bytes: &[u8], place: usize) -> usize {
+    let before = bytes.get(place.saturating_sub(ENCODED)..place).unwrap_or(b"");
+    let head = before.iter().rev().take_while(|byte| is_encoded(byte)).count();
+    let tail = bytes.get(place..).unwrap_or(b"").iter().take(ENCODED).take_while(|byte| is_encoded(byte)).count();
+    let is_word = head > 0 && tail > 0 && (ENCODED_FROM..=ENCODED).contains(&head.saturating_add(tail));
+    if is_word { place.saturating_sub(head) } else { place }
 }
 
 /// The end of the text: where the runs begin that reach it.

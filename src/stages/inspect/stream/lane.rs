@@ -13,6 +13,7 @@ use crate::stages::inspect::engine::Inspector;
 use crate::stages::inspect::secrets::LIVE_CONTEXT;
 use crate::stages::inspect::sighting::Sighting;
 use crate::stages::inspect::tool_schema::Fit;
+use crate::stages::inspect::views::Via;
 use std::collections::VecDeque;
 use std::ops::Range;
 
@@ -21,6 +22,10 @@ const CONTEXT: usize = LIVE_CONTEXT;
 /// Above so many held bytes a text is looked at again only when it has grown by this share of them.
 const PATIENCE_BYTES: usize = 1024;
 const PATIENCE_SHARE: usize = 64;
+
+/// Shortest word that is worth decoding (an AWS key in base64 has 28 signs, in hexadecimal 40), and the longest, in bytes.
+const SHORTEST_ENCODED_WORD: usize = 24;
+const ENCODED_WORD: usize = 1024;
 
 /// One text under way. All places count from its first byte.
 #[derive(Debug)]
@@ -65,6 +70,8 @@ pub(super) struct PieceAt {
 pub(super) struct Decided {
     pub(super) sighting: Sighting,
     pub(super) span: Range<usize>,
+    /// The way to it, where it was read in decoded text.
+    pub(super) via: Via,
     /// What a redaction puts there. Where several overlap, they are cut as one, under the label of the longest.
     pub(super) label: &'static str,
 }
@@ -232,6 +239,7 @@ impl Lane {
             let context = lane.floor_char_boundary(from.saturating_sub(CONTEXT));
             shifted(lane, context, out, |part, out| exact.secrets.scan(part, out));
         });
+        self.encoded(inspector, from..live, seen);
         self.secrets = self.base.saturating_add(live);
 
         let from = at(self.pii);
@@ -242,6 +250,34 @@ impl Lane {
             self.decide(from, live, text, &mut out, seen, |lane, out| exact.pii.scan_from(lane, from, done, out));
         self.pii = self.base.saturating_add(live);
         self.pii_done = seen.iter().skip(before).map(|decided| decided.span.end).max().unwrap_or(self.pii_done);
+    }
+
+    /// What words that look encoded decode to, where they end in `decided`. Of a word that is longer than a stream holds, the
+    /// beginning may have left; its rest is judged with it.
+    fn encoded(&self, inspector: &Inspector, decided: Range<usize>, seen: &mut Vec<Decided>) {
+        let bytes = self.text.as_bytes();
+        let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=_-%".contains(byte);
+        let mut at = decided.start;
+        while at < decided.end {
+            let rest = bytes.get(at..decided.end).unwrap_or(b"");
+            let Some(skip) = rest.iter().position(is_part) else { break };
+            let found = at.saturating_add(skip);
+            let floor = found.saturating_sub(ENCODED_WORD);
+            let before = bytes.get(floor..found).unwrap_or(b"");
+            let start = found.saturating_sub(before.iter().rev().take_while(|byte| is_part(byte)).count());
+            let tail = bytes.get(found..).unwrap_or(b"");
+            let end = found.saturating_add(tail.iter().take(ENCODED_WORD).take_while(|byte| is_part(byte)).count());
+            at = end;
+            if end > decided.end || end.saturating_sub(start) < SHORTEST_ENCODED_WORD {
+                continue;
+            }
+            let word = self.text.get(start..end).unwrap_or("");
+            seen.extend(inspector.in_encoded_word(word).into_iter().map(|one| {
+                let from = self.base.saturating_add(start.saturating_add(one.sighting.span.start).max(decided.start));
+                let to = self.base.saturating_add(start.saturating_add(one.sighting.span.end));
+                Decided { span: from..to.max(from), label: one.sighting.label, via: one.via, sighting: one.sighting }
+            }));
+        }
     }
 
     /// Looks at the text between a guard's front and its live start, and keeps what is decided. Returns the new front: no later
@@ -274,7 +310,8 @@ impl Lane {
         seen.extend(out.drain(..).map(|sighting| {
             let start = self.base.saturating_add(sighting.span.start.max(from));
             let label = sighting.label;
-            Decided { span: start..self.base.saturating_add(sighting.span.end), sighting, label }
+            let end = self.base.saturating_add(sighting.span.end);
+            Decided { span: start..end, sighting, via: Via::default(), label }
         }));
         live
     }
@@ -306,7 +343,7 @@ impl Lane {
         seen.extend(out.into_iter().map(|sighting| {
             let span = self.base.saturating_add(sighting.span.start)..self.base.saturating_add(sighting.span.end);
             let label = sighting.label;
-            Decided { span, sighting, label }
+            Decided { span, sighting, via: Via::default(), label }
         }));
     }
 

@@ -231,7 +231,7 @@ impl StreamInspector {
     /// Brings one sighting to the events of its bytes: the first of them carries the label, in the others its bytes go without one.
     fn place(&mut self, index: usize, decided: Decided) {
         let Some(lane) = self.lanes.get(index) else { return };
-        let Decided { sighting, span, label } = decided;
+        let Decided { sighting, span, via, label } = decided;
         let mut is_first = true;
         for piece in lane.pieces_over(&span) {
             let place = piece.seq.checked_sub(self.first).and_then(|place| usize::try_from(place).ok());
@@ -239,8 +239,9 @@ impl StreamInspector {
             let Some(segment) = held.decoded.facts().segments.get(piece.segment) else { continue };
             let from = span.start.max(piece.start).saturating_sub(piece.start);
             let to = span.end.min(piece.end).saturating_sub(piece.start);
-            let found =
+            let mut found =
                 finding(&sighting, piece.segment, segment, from..to, if is_first { label } else { Finding::CONTINUED });
+            found.via = via;
             held.list.push(found);
             is_first = false;
         }
