@@ -344,3 +344,26 @@ fn refused_call_is_left_out_with_a_sentence_and_the_others_go_on() {
         assert_eq!(record["answer"]["verdict"], "block", "{record}");
     }
 }
+
+#[test]
+fn text_after_the_end_of_its_choice_is_withheld() {
+    let key = aws_key();
+    let (head, tail) = key.split_at(9);
+    let ended = |text: &str| chunk(0, &json!({"content": text}), &json!("stop"));
+    let mock = Mock::always(Reply::stream().event(&ended(head)).event(&ended(tail)).chunk("data: [DONE]\n\n").end());
+    let gateway = Gateway::start(&Config::new(&mock));
+    let answer = gateway.send(&stream_request("hi")).text();
+    assert!(!answer.contains(tail), "{answer}");
+}
+
+#[test]
+fn reason_to_stop_that_says_nothing_ends_nothing() {
+    let mut reply = Reply::stream();
+    for piece in characters(&format!("It is {}.", aws_key())) {
+        reply = reply.event(&chunk(0, &json!({"content": piece}), &json!("")));
+    }
+    let mock = Mock::always(reply.done());
+    let gateway = Gateway::start(&Config::new(&mock));
+    let answer = gateway.send(&stream_request("hi")).text();
+    assert_eq!(joined(&answer, "/choices/0/delta/content"), "It is [AWS_ACCESS_KEY_ID].", "{answer}");
+}

@@ -59,7 +59,10 @@ fn choices(c: &mut Canvas<'_>, notes: &mut Notes, id: usize, part: Part) {
                     answer::finish(c, notes, field);
                     if json.kind(field) == Kind::String {
                         notes.step.choice_finished(number);
-                        notes.lane_ends.push(LaneEnd::Output(number));
+                        // Some copies of the API say `""` in every chunk, which ends nothing.
+                        if json.text(field).is_some_and(|reason| !reason.is_empty()) {
+                            notes.lane_ends.push(LaneEnd::Output(number));
+                        }
                     }
                 }
                 "logprobs" => {

@@ -47,6 +47,7 @@ pub(super) struct Lane {
     pending: Vec<Decided>,
     pieces: VecDeque<PieceAt>,
     endings: u32,
+    is_closed: bool,
     /// The number of the event that began the call under way.
     began: Option<u64>,
     /// Length of the text when it was last looked at.
@@ -92,6 +93,7 @@ impl Lane {
             pending: Vec::new(),
             pieces: VecDeque::new(),
             endings: 0,
+            is_closed: false,
             began: None,
             looked_at: 0,
             counted: 0,
@@ -155,9 +157,14 @@ impl Lane {
         self.endings
     }
 
-    /// Whether anything of it is undecided, or it is a call.
-    pub(super) fn is_open(&self) -> bool {
-        self.is_call() || self.out < self.len() || self.secrets < self.len() || self.pii < self.len()
+    /// Says that no more of it may come.
+    pub(super) fn close(&mut self) {
+        self.is_closed = true;
+    }
+
+    /// Whether an event said that no more of it comes.
+    pub(super) fn is_closed(&self) -> bool {
+        self.is_closed
     }
 
     /// Bytes that wait.
@@ -197,6 +204,9 @@ impl Lane {
         declared: &DeclaredTools,
     ) -> Vec<Decided> {
         let mut seen = Vec::new();
+        if self.is_closed && self.held() == 0 && self.is_call() {
+            return seen;
+        }
         if text == Text::GoesOn && (self.is_call() || self.is_too_early()) {
             return seen;
         }

@@ -25,6 +25,7 @@ use std::sync::Arc;
 
 /// Most texts that a stream may say at once: choices times channels, and calls of tools.
 const MAX_LANES: usize = 512;
+const AFTER_END: &str = "text after the end of its part";
 const TOO_MANY_LANES: &str = "work: too many texts in one stream";
 
 /// Of which families a policy would keep something from the client. Only for these is text held; the others are looked for all
@@ -119,6 +120,10 @@ impl StreamInspector {
             if let Some((segment, text)) =
                 piece.segment.and_then(|at| Some((at, facts.segments.get(at)?.text(decoded.body()))))
             {
+                // Its beginning was judged as a whole and has left.
+                if lane.is_closed() {
+                    report.failed.push(("secrets", AFTER_END));
+                }
                 let end = lane.append(text, seq, segment);
                 report.scanned_bytes = report.scanned_bytes.saturating_add(text.len() as u64);
                 waits.push(Wait::Decided(index, end));
@@ -136,17 +141,17 @@ impl StreamInspector {
         self.queued_bytes = self.queued_bytes.saturating_add(decoded.body().len());
         self.queue.push_back(Held { decoded, list, report, waits });
         if !ends.is_empty() {
-            let ended = |lane: &Lane| ends.iter().any(|end| end.ends(lane.id()));
-            touched.extend(
-                (0..self.lanes.len())
-                    .filter(|index| self.lanes.get(*index).is_some_and(|lane| lane.is_open() && ended(lane))),
-            );
-            touched.sort_unstable();
-            touched.dedup();
+            let ended = self.lanes.iter().enumerate().filter(|(_, lane)| ends.iter().any(|end| end.ends(lane.id())));
+            touched.extend(ended.filter(|(_, lane)| !lane.is_closed()).map(|(index, _)| index));
         }
+        touched.sort_unstable();
+        touched.dedup();
         for index in touched {
             let is_over = self.lanes.get(index).is_some_and(|lane| ends.iter().any(|end| end.ends(lane.id())));
             self.advance(index, if is_over { Text::Whole } else { Text::GoesOn }, tools);
+            if let Some(lane) = self.lanes.get_mut(index).filter(|_| is_over) {
+                lane.close();
+            }
         }
         self.release()
     }
