@@ -62,6 +62,17 @@ esac
 begin "official clients against the release binary"
 tests/sdk/run.sh "$binary"
 
+begin "the classifier's model, made again from the corpora"
+if [ -d "${CORPORA:-../shared/data/corpora}" ]; then
+    made=${CARGO_TARGET_DIR:-target}/model.bin
+    cargo run --locked --profile tool --example train -- \
+        "${CORPORA:-../shared/data/corpora}" tests/detection/training "$made" >"$made.txt"
+    head -1 "$made.txt"
+    cmp "$made" src/stages/inspect/classifier/model.bin
+else
+    skipped+=("the classifier's model (the corpora are not here)")
+fi
+
 # A bare machine has no promtool; as root on Debian it can be had.
 if ! command -v promtool >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     begin "promtool from the distribution"

@@ -1,4 +1,5 @@
-//! The figures by group. All groups are held against the same two thresholds, which come from all benign texts of the run.
+//! The figures by group. All groups are held against the same two thresholds, which come from the ordinary benign texts
+//! of the run (kind `benign`), or from all benign ones where these are fewer than a thousand.
 
 use super::body::Speaker;
 use super::judge::{Disguised, Judged, Kept, is_blocked, is_flagged};
@@ -91,6 +92,9 @@ pub enum Wants {
     Less,
 }
 
+/// Texts of kind `benign` from which on they alone set the thresholds.
+const LEAST_ORDINARY: usize = 1000;
+
 /// One text of a group, as one speaker says it.
 type Member<'a> = (&'a Row, &'a Rehearsed);
 
@@ -98,7 +102,9 @@ impl Report {
     /// Counts everything that needs no disguise.
     pub fn of(rows: &[Row], judged: &[Judged]) -> Self {
         let own: Vec<Member<'_>> = rows.iter().zip(judged).map(|(row, judged)| (row, &judged.own)).collect();
-        let benign = scores(&own, Label::Benign);
+        // False alarms are counted on ordinary texts; hard negatives are told apart, unless there is hardly anything else.
+        let ordinary: Vec<Member<'_>> = own.iter().filter(|(row, _)| row.kind == "benign").copied().collect();
+        let benign = scores(if ordinary.len() >= LEAST_ORDINARY { &ordinary } else { &own }, Label::Benign);
         let cuts = Cuts::of(&benign);
         let grouped = |members: &[Member<'_>], key: &dyn Fn(&Row) -> Option<String>| {
             let mut groups: BTreeMap<String, Vec<Member<'_>>> = BTreeMap::new();

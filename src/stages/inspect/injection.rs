@@ -255,9 +255,12 @@ impl Scan<'_, '_> {
         if self.lookers.injection == Injected::Left {
             return Ok(());
         }
+        // Whoever overrides the direction of writing shows the text the other way round (Unicode's UAX #9, RLO).
+        let is_overridden = text.contains('\u{202E}');
         let (view, met_invisible) = normalise(text, Invisible::Dropped);
         self.derived(&view, via.then(ViewKind::Normalised), |scan, text, via| {
-            let hints = scan.look(text, Look::Normalised, via)?;
+            let mut hints = scan.look(text, Look::Normalised, via)?;
+            hints.reversed |= is_overridden;
             scan.spellings(text, hints, via, depth)?;
             if let Some(view) = look_alike(text) {
                 scan.derived(&view, via.then(ViewKind::LookAlike), |scan, text, via| {

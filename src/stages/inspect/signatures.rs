@@ -332,6 +332,23 @@ fn hints() -> Vec<Source<Owner>> {
         "unfiltered",
         "secret",
     ];
+    /// Everyday words that in these spellings stand in no other word.
+    const EVERYDAY: [&str; 14] = [
+        "your",
+        "with",
+        "this",
+        "that",
+        "what",
+        "must",
+        "about",
+        "would",
+        "should",
+        "please",
+        "answer",
+        "everything",
+        "instead",
+        "message",
+    ];
     const WORDS_REVERSED: [&str; 23] = [
         "instructions previous",
         "instructions prior",
@@ -359,8 +376,9 @@ fn hints() -> Vec<Source<Owner>> {
     ];
     let rot13 = |word: &str| word.chars().map(rot13_char).collect::<String>();
     let backwards = |word: &str| word.chars().rev().collect::<String>();
-    let moved = TELLING.iter().flat_map(|word| [rot13(word), rot13(&backwards(word))]).collect::<Vec<_>>().join("|");
-    let turned = TELLING.iter().map(|word| backwards(word)).collect::<Vec<_>>().join("|");
+    let words = || TELLING.iter().chain(&EVERYDAY);
+    let moved = words().flat_map(|word| [rot13(word), rot13(&backwards(word))]).collect::<Vec<_>>().join("|");
+    let turned = words().map(|word| backwards(word)).collect::<Vec<_>>().join("|");
     let kinds =
         [(moved, ViewKind::Rot13), (turned, ViewKind::Reversed), (WORDS_REVERSED.join("|"), ViewKind::WordsReversed)];
     kinds.map(|(pattern, kind)| Source { plain: pattern.clone(), pattern, owner: Owner::Hint(kind) }).into()

@@ -1,6 +1,7 @@
-//! The words that the packs name. They tell which oddly spelled words are worth reading otherwise: `ig_nore` is a word of
+//! The words that the packs and the classifier's concepts name. They tell which oddly spelled words are worth reading otherwise: `ig_nore` is a word of
 //! a signature, `user_name` is not, and so ordinary text and code are left alone.
 
+use super::classifier;
 use crate::config::settings::Pack;
 use regex_automata::util::syntax;
 use regex_syntax::hir::{Class, Hir, HirKind};
@@ -28,7 +29,7 @@ pub(super) struct Vocabulary {
 }
 
 impl Vocabulary {
-    /// Collects the words of all patterns. A pattern that does not parse adds none; compiling it tells.
+    /// Collects the words of all patterns, and those of the concepts. A pattern that does not parse adds none; compiling it tells.
     pub fn of(packs: &[Pack]) -> Self {
         let mut words = BTreeSet::new();
         for pattern in packs.iter().flat_map(|pack| &pack.signatures).flat_map(|signature| &signature.patterns) {
@@ -40,6 +41,8 @@ impl Vocabulary {
                 keep(spellings, &mut words);
             }
         }
+        let concepts = classifier::words().filter(|word| (LEAST_LETTERS..=MOST_LETTERS).contains(&word.len()));
+        words.extend(concepts.filter(|word| word.bytes().all(|byte| byte.is_ascii_lowercase())).map(str::to_owned));
         let mut vocabulary =
             Self { by_letters: HashMap::new(), sieve: vec![0; SIEVE_BITS / 64].into(), lengths: vec![0; 1024].into() };
         for word in words {

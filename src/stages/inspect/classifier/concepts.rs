@@ -19,6 +19,13 @@ impl Concept {
     }
 }
 
+/// The whole words and beginnings of the shipped list.
+pub(in crate::stages::inspect) fn words() -> impl Iterator<Item = &'static str> {
+    let lines = include_str!("concepts.txt").lines().filter(|line| !line.starts_with('#'));
+    let lists = lines.filter_map(|line| line.split_once(": "));
+    lists.flat_map(|(_, words)| words.split_ascii_whitespace()).map(|word| word.trim_end_matches('*'))
+}
+
 /// All classes, by the hashes of their words.
 #[derive(Debug)]
 pub(super) struct Concepts {

@@ -21,6 +21,7 @@ mod stack;
 mod tokens;
 pub mod training;
 
+pub(super) use concepts::words;
 pub use model::ModelError;
 pub use stack::Evidence;
 

@@ -84,7 +84,7 @@ pub(super) fn scan(text: &str, model: &Model, concepts: &Concepts, scratch: &mut
     let [short_line, long_line] = model.lines;
     let margins = |sums: Sums, line: super::model::Line| {
         let count = windows_of(tokens, sums.size);
-        let windows = sums.list.into_iter().take(count);
+        let windows = sums.finish().take(count);
         windows.map(|sum| Window { margin: line.margin(sum.sum, sum.features), span: sum.span }).collect()
     };
     Windows { short: margins(short, short_line), long: margins(long, long_line) }
@@ -98,48 +98,54 @@ pub(super) fn windows_of(tokens: usize, size: usize) -> usize {
     }
 }
 
+#[derive(Clone)]
 struct Sum {
     sum: i32,
     features: u32,
+    /// Its first token.
+    begins: usize,
     span: Range<usize>,
 }
 
-/// The sums of the windows of one size.
+/// The sums of the windows of one size. A token lies in two of them at most: the one that began last and the one before.
 struct Sums {
     size: usize,
-    list: Vec<Sum>,
+    hop: usize,
+    done: Vec<Sum>,
+    before: Option<Sum>,
+    last: Option<Sum>,
 }
 
 impl Sums {
     fn new(size: usize) -> Self {
-        Self { size, list: Vec::new() }
-    }
-
-    fn hop(&self) -> usize {
-        (self.size / 2).max(1)
+        Self { size, hop: (size / 2).max(1), done: Vec::new(), before: None, last: None }
     }
 
     /// Takes note of a token.
     fn token(&mut self, index: usize, place: &Range<usize>) {
-        if index.is_multiple_of(self.hop()) {
-            self.list.push(Sum { sum: 0, features: 0, span: place.clone() });
+        if self.last.as_ref().is_none_or(|last| index >= last.begins.saturating_add(self.hop)) {
+            let next = Sum { sum: 0, features: 0, begins: index, span: place.clone() };
+            let last = self.last.replace(next);
+            self.done.extend(std::mem::replace(&mut self.before, last));
         }
-        for window in self.list.iter_mut().rev().take(2) {
+        for window in [&mut self.before, &mut self.last].into_iter().flatten() {
             window.span.end = place.end;
         }
     }
 
-    /// Counts a feature of token `index` in the windows that have not met it since `met`.
-    fn count(&mut self, index: usize, met: Option<usize>, weight: i32, features: u32) {
-        let hop = self.hop();
-        let current = index / hop;
-        for (back, window) in self.list.iter_mut().rev().take(2).enumerate() {
-            let begins = current.saturating_sub(back).saturating_mul(hop);
-            if met.is_none_or(|met| met < begins) {
+    /// Counts a feature in the windows that have not met it since `met`.
+    fn count(&mut self, met: Option<usize>, weight: i32, features: u32) {
+        for window in [&mut self.before, &mut self.last].into_iter().flatten() {
+            if met.is_none_or(|met| met < window.begins) {
                 window.sum = window.sum.saturating_add(weight);
                 window.features = window.features.saturating_add(features);
             }
         }
+    }
+
+    /// The windows in order.
+    fn finish(self) -> impl Iterator<Item = Sum> {
+        self.done.into_iter().chain(self.before).chain(self.last)
     }
 }
 
@@ -205,8 +211,8 @@ impl Consumer for Scanner<'_, '_> {
                 long = long.saturating_add(long_parts);
                 features = self.word.parts.saturating_add(1);
             }
-            self.short.count(index, met, short, features);
-            self.long.count(index, met, long, features);
+            self.short.count(met, short, features);
+            self.long.count(met, long, features);
         }
     }
 }
