@@ -5,8 +5,11 @@ use super::reader::{Fields, Reader, did_you_mean};
 use super::settings::{FindingMatch, MediaChoice, Policy, Rule, ToolPolicy};
 use super::tools;
 use super::tree::Node;
-use crate::model::{Action, Category, Direction, FailureChoice, Mode, Origin, PolicyId, RuleId};
+use crate::model::{
+    Action, AtBound, Category, Direction, FailureChoice, Mode, OnBlock, Origin, PolicyId, RuleId, StreamPolicy,
+};
 use std::collections::HashSet;
+use std::time::Duration;
 
 /// Reads a policy. Its name is read apart, by [`super::load()`], so that it counts as declared whatever else is wrong.
 pub(super) fn read(r: &mut Reader<'_>, mut f: Fields<'_>, name: String) -> Policy {
@@ -20,8 +23,9 @@ pub(super) fn read(r: &mut Reader<'_>, mut f: Fields<'_>, name: String) -> Polic
     let media = f.or("media", MediaChoice::Allow, |n, what| {
         r.word(n, what, &[("allow", MediaChoice::Allow), ("block", MediaChoice::Block)])
     });
+    let streams = f.or("streams", StreamPolicy::default(), |n, _| read_streams(r, n));
     f.finish(r);
-    Policy { id: PolicyId::new(name), mode, when_inspection_fails, rules, tools, media }
+    Policy { id: PolicyId::new(name), mode, when_inspection_fails, rules, tools, media, streams }
 }
 
 /// Origins, by name; one or a list.
@@ -111,4 +115,26 @@ fn refuse_impossible_redaction(r: &mut Reader<'_>, node: &Node, action: Action, 
         let message = format!("`{}` cannot be redacted, only `secret` and `pii` can", category.name());
         r.fault_with_help(node.place, message, "choose allow, flag or block");
     }
+}
+
+fn read_streams(r: &mut Reader<'_>, node: &Node) -> Option<StreamPolicy> {
+    const BOUNDS: [(&str, AtBound); 2] = [("cut", AtBound::Cut), ("deliver", AtBound::Deliver)];
+    const ENDINGS: [(&str, OnBlock); 2] = [("finish", OnBlock::Finish), ("error", OnBlock::Error)];
+    let mut f = r.map(node, "`streams`")?;
+    let d = StreamPolicy::default();
+    // Below a kilobyte no private key could be told from what follows.
+    let size = |r: &mut Reader<'_>, n: &Node, what: &str| {
+        r.size(n, what, 1 << 10..=1 << 20).and_then(|bytes| usize::try_from(bytes).ok())
+    };
+    let wait = Duration::from_millis(10)..=Duration::from_secs(600);
+    let streams = StreamPolicy {
+        max_held_bytes: f.or("max_held", d.max_held_bytes, |n, what| size(r, n, what)),
+        max_call_bytes: f.or("max_call", d.max_call_bytes, |n, what| size(r, n, what)),
+        max_wait: f.or("max_wait", d.max_wait, |n, what| r.duration(n, what, wait)),
+        when_full: f.or("when_full", d.when_full, |n, what| r.word(n, what, &BOUNDS)),
+        when_slow: f.or("when_slow", d.when_slow, |n, what| r.word(n, what, &BOUNDS)),
+        on_block: f.or("on_block", d.on_block, |n, what| r.word(n, what, &ENDINGS)),
+    };
+    f.finish(r);
+    Some(streams)
 }

@@ -4,7 +4,7 @@
 use crate::model::settings::{AddressLimits, BreakerSettings, ClientLimits, RecordSettings, TraceSettings};
 use crate::model::{
     Action, Category, ClientId, Direction, FailureChoice, Mode, ModelName, Origin, PolicyId, RouteId, RuleId, Secret,
-    UpstreamId,
+    StreamPolicy, UpstreamId,
 };
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -270,6 +270,8 @@ pub struct Policy {
     pub tools: ToolPolicy,
     /// Images, audio and files inside bodies. Default: allow (recorded as uninspected media).
     pub media: MediaChoice,
+    /// What a streamed answer may hold back, and how it ends when it is cut.
+    pub streams: StreamPolicy,
 }
 
 /// One rule of a policy.

@@ -75,6 +75,10 @@ impl Finding {
     pub const CROSS_REFERENCE: &'static str = "tool.cross-reference";
     /// The rule of a finding that is the gateway's own credential for an upstream. No answer delivers it, whatever a policy says.
     pub const UPSTREAM_CREDENTIAL: &'static str = "secret.upstream-credential";
+
+    /// The label of the rest of a finding that began in an earlier event of a stream: nothing is put into its place, and it is not
+    /// counted again.
+    pub const CONTINUED: &'static str = "";
 }
 
 /// One thing that one detector saw in one segment.

@@ -11,6 +11,7 @@ pub mod outcome;
 pub mod security_headers;
 pub mod segment;
 pub mod settings;
+pub mod streams;
 pub mod untrusted;
 pub mod via;
 
@@ -21,5 +22,6 @@ pub use ids::{ByteCount, ClientId, ModelName, PolicyId, RequestId, RouteId, Rule
 pub use outcome::{Cause, Outcome, Refusal, Stage};
 pub use security_headers::SECURITY_HEADERS;
 pub use segment::{Channel, Direction, OffsetMap, Origin, Segment, TextKind};
+pub use streams::{AtBound, OnBlock, StreamPolicy};
 pub use untrusted::{Secret, Untrusted};
 pub use via::{Via, ViewKind};

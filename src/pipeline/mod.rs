@@ -2,6 +2,7 @@
 //! caller's dialect. It never looks into a body: what it forwards and delivers are values that only `redact` makes.
 
 mod answer;
+mod calls;
 mod catch;
 mod downstream;
 mod filling;

@@ -3,11 +3,12 @@
 
 use super::ANSWERED;
 use super::answer::{Answered, refusal_of_answer, refusal_of_fault};
+use super::calls::{About, Calls};
 use super::life::Life;
-use crate::model::{Cause, Outcome, Refusal, Stage};
+use crate::model::{AtBound, Cause, OnBlock, Outcome, Refusal, Stage};
 use crate::observe::StreamEnd as RecordedEnd;
 use crate::snapshot::CompiledRoute;
-use crate::stages::decode::{Decoded, StreamDecoder, StreamEnd, StreamEnding, StreamLimits};
+use crate::stages::decode::{Decoded, DecodedForm, StreamDecoder, StreamEnd, StreamEnding, StreamLimits, StreamMarker};
 use crate::stages::inspect::{Examined, StreamInspector, TimeBudget};
 use crate::stages::redact;
 use crate::stages::upstream::{AnswerBody, BodyFault, FailureKind};
@@ -21,6 +22,9 @@ use std::time::{Duration, Instant};
 /// How long an upstream may take to close after its end marker. A client waits for that; in time, the connection is kept.
 const CLOSE_TIME: Duration = Duration::from_millis(200);
 
+/// Most bytes of events that wait, with everything around their texts: above it the stream is cut.
+const MAX_QUEUED_BYTES: usize = 4 << 20;
+
 /// The stream of deliverables of one answer.
 pub(super) struct DeliveredStream {
     /// `None` once the exchange has ended and its record is written.
@@ -33,8 +37,11 @@ pub(super) struct DeliveredStream {
     /// Resolves when the stream must end now: a shutdown's deadline has passed, or the upstream has sent its end marker and
     /// does not close.
     deadline: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// Resolves when text was held for as long as the policy lets it; `None` while none is.
+    patience: Option<Pin<Box<tokio::time::Sleep>>>,
     /// Events of one chunk; kept for its capacity.
     events: Vec<Decoded>,
+    calls: Calls,
     /// Whether the upstream sent an error inside its stream.
     saw_error: bool,
 }
@@ -52,9 +59,15 @@ impl DeliveredStream {
         Self {
             upstream: Some(answered.answer.body),
             decoder: StreamDecoder::new(answered.endpoint, limits, answered.swallow_usage),
-            inspector: StreamInspector::new(Arc::clone(&life.snapshot.inspector)),
+            inspector: StreamInspector::new(
+                Arc::clone(&life.snapshot.inspector),
+                answered.route.policy.holding(),
+                answered.declared,
+            ),
             route: answered.route,
             deadline: Box::pin(life.shared.streams_must_end()),
+            patience: None,
+            calls: Calls::default(),
             events: Vec::new(),
             saw_error: false,
             life: Some(life),
@@ -69,17 +82,23 @@ impl DeliveredStream {
             let passed = match upstream.poll_chunk(cx) {
                 Poll::Ready(Some(Ok(chunk))) => self.pass(&chunk, &mut out),
                 Poll::Ready(Some(Err(fault))) => Err(broken(fault)),
-                Poll::Ready(None) => self.ended(),
+                Poll::Ready(None) => self.ended(&mut out),
                 Poll::Pending => match self.deadline.as_mut().poll(cx) {
                     Poll::Ready(()) if self.life.is_some() => Err(drained()),
                     Poll::Ready(()) => {
                         self.upstream = None;
                         return Poll::Ready(None);
                     }
+                    Poll::Pending if self.has_waited(cx) => self.slow(&mut out),
                     Poll::Pending => return Poll::Pending,
                 },
             };
-            if let Err(cut) = passed {
+            if let Err(mut cut) = passed {
+                if cut.recorded != RecordedEnd::Cut
+                    && let Err(blocked) = self.flush(&mut out)
+                {
+                    cut = blocked;
+                }
                 self.cut(cut, &mut out);
             }
             if !out.is_empty() {
@@ -113,8 +132,11 @@ impl DeliveredStream {
         for examined in self.inspector.push(event, &self.route.tools, &budget) {
             self.release(examined, began, out)?;
         }
+        if !ends {
+            self.keep_bounds(began, out)?;
+        }
         if ends {
-            for examined in self.inspector.finish() {
+            for examined in self.inspector.finish(&self.route.tools) {
                 self.release(examined, began, out)?;
             }
             self.complete();
@@ -122,25 +144,103 @@ impl DeliveredStream {
         Ok(())
     }
 
+    /// What is held stays within the policy's bounds, or the policy's choice answers.
+    fn keep_bounds(&mut self, began: Instant, out: &mut BytesMut) -> Result<(), Cut> {
+        let (held, bounds) = (self.inspector.held(), self.route.policy.streams());
+        if held.calls > bounds.max_call_bytes || held.events > MAX_QUEUED_BYTES {
+            return Err(overfull());
+        }
+        if held.text > bounds.max_held_bytes { self.settle(bounds.when_full, began, out) } else { Ok(()) }
+    }
+
+    /// Text has waited for as long as it may.
+    fn slow(&mut self, out: &mut BytesMut) -> Result<(), Cut> {
+        self.patience = None;
+        self.settle(self.route.policy.streams().when_slow, Instant::now(), out)
+    }
+
+    fn settle(&mut self, choice: AtBound, began: Instant, out: &mut BytesMut) -> Result<(), Cut> {
+        if choice == AtBound::Cut {
+            return Err(overfull());
+        }
+        for examined in self.inspector.settle(&self.route.tools) {
+            self.release(examined, began, out)?;
+        }
+        Ok(())
+    }
+
+    /// Whether text has been held for as long as it may, while the upstream said nothing.
+    fn has_waited(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.inspector.held().text == 0 || self.life.is_none() {
+            self.patience = None;
+            return false;
+        }
+        let wait = self.route.policy.streams().max_wait;
+        let patience = self.patience.get_or_insert_with(|| Box::pin(tokio::time::sleep(wait)));
+        patience.as_mut().poll(cx).is_ready()
+    }
+
+    /// The upstream says no more: what is held is judged as it stands.
+    fn flush(&mut self, out: &mut BytesMut) -> Result<(), Cut> {
+        let began = Instant::now();
+        for examined in self.inspector.finish(&self.route.tools) {
+            self.release(examined, began, out)?;
+        }
+        Ok(())
+    }
+
     fn release(&mut self, examined: Examined, began: Instant, out: &mut BytesMut) -> Result<(), Cut> {
+        self.patience = None;
         let Some(life) = self.life.as_mut() else { return Ok(()) };
+        let is_sign_of_life = *examined.decoded().form() == DecodedForm::Marker(StreamMarker::KeepAlive);
+        match self.calls.about(examined.decoded().facts()) {
+            About::Other => {}
+            About::Refused => {
+                self.decoder.delivered();
+                return Ok(());
+            }
+            About::Both => return Err(withheld_rest(Cause::AnswerBlocked)),
+        }
         let judged = self.route.policy.judge(examined);
+        let edit = match self.calls.none_left() {
+            true => self.decoder.without_calls(judged.decoded().facts()),
+            false => None,
+        };
         life.note_answer_verdict(judged.verdict(), began.elapsed());
-        match redact::answer(judged) {
-            Ok((deliverable, _)) => {
+        match redact::answer_with(judged, edit) {
+            Ok((deliverable, left)) => {
+                self.calls.passed(&left.facts);
                 let edits = deliverable.edits();
                 let bytes = deliverable.into_bytes();
                 life.note_delivery(bytes.len(), edits);
-                self.decoder.delivered();
+                if !is_sign_of_life {
+                    self.decoder.delivered();
+                }
                 out.extend_from_slice(&bytes);
                 Ok(())
             }
-            Err(withheld) => Err(Cut {
+            Err(withheld) => self.refuse_call(&withheld, out).map_err(|()| Cut {
                 outcome: Outcome { cause: withheld.cause, stage: Stage::Policy },
                 recorded: RecordedEnd::Cut,
-                ending: StreamEnding::Withheld,
+                ending: match self.route.policy.streams().on_block {
+                    OnBlock::Finish => StreamEnding::Withheld,
+                    OnBlock::Error => StreamEnding::Error(Refusal::new(Stage::Policy, withheld.cause)),
+                },
             }),
         }
+    }
+
+    /// Leaves out a call that the policy refuses, if the event is one's beginning and nothing else.
+    fn refuse_call(&mut self, withheld: &redact::Withheld, out: &mut BytesMut) -> Result<(), ()> {
+        let lane = Calls::refusable(withheld).ok_or(())?;
+        let sentence = self.decoder.refused_call(lane, &withheld.decoded).ok_or(())?;
+        if let Some(life) = self.life.as_mut() {
+            life.note_delivery(sentence.len(), 1);
+        }
+        self.calls.refuse(lane);
+        self.decoder.delivered();
+        out.extend_from_slice(&sentence);
+        Ok(())
     }
 
     /// The upstream's own end marker was judged: the exchange is over, before its last bytes go out.
@@ -160,14 +260,16 @@ impl DeliveredStream {
     }
 
     /// The upstream closed.
-    fn ended(&mut self) -> Result<(), Cut> {
+    fn ended(&mut self, out: &mut BytesMut) -> Result<(), Cut> {
         if self.life.is_some() && self.saw_error {
             // OpenAI ends a stream after an error event without `[DONE]`.
+            self.flush(out)?;
             self.complete();
         }
         if self.life.is_some() && self.decoder.finish() == StreamEnd::Truncated {
             return Err(truncated());
         }
+        self.flush(out)?;
         self.complete();
         self.upstream = None;
         Ok(())
@@ -200,6 +302,16 @@ impl DeliveredStream {
 
 fn error(refusal: Refusal, recorded: RecordedEnd) -> Cut {
     Cut { outcome: refusal.outcome, recorded, ending: StreamEnding::Error(refusal) }
+}
+
+/// More is held than the policy lets wait undecided.
+fn overfull() -> Cut {
+    let outcome = Outcome { cause: Cause::InspectionIncomplete, stage: Stage::Inspect };
+    Cut { outcome, recorded: RecordedEnd::Cut, ending: StreamEnding::Withheld }
+}
+
+fn withheld_rest(cause: Cause) -> Cut {
+    Cut { outcome: Outcome { cause, stage: Stage::Policy }, recorded: RecordedEnd::Cut, ending: StreamEnding::Withheld }
 }
 
 fn truncated() -> Cut {

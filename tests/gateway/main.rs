@@ -19,4 +19,5 @@ mod operations;
 mod records;
 mod redacts;
 mod resilience;
+mod streams;
 mod tools;

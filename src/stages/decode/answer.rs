@@ -4,6 +4,7 @@
 use super::canvas::Canvas;
 use super::decoded::{AnswerFacts, Decoded, DecodedForm, Usage};
 use super::json::{Json, JsonFault, JsonFaultKind, JsonLimits, Kind};
+use super::lanes::LaneEnd;
 use super::{answer_anthropic, answer_openai, answer_responses};
 use super::{stream_frame::Step, words};
 use crate::model::{Cause, Channel, Direction, Endpoint, Origin, Refusal, Stage, TextKind, Untrusted};
@@ -50,10 +51,15 @@ pub(super) struct Notes {
     pub(super) model: Option<Untrusted<String>>,
     pub(super) id: Option<Untrusted<String>>,
     pub(super) finish_reason: Option<&'static str>,
+    pub(super) finish_span: Option<std::ops::Range<usize>>,
     pub(super) is_error: bool,
     pub(super) ends_stream: bool,
     /// `choices` is there and empty: what a chunk that only tells the usage looks like.
     pub(super) has_no_choices: bool,
+    /// Texts that end with this event.
+    pub(super) lane_ends: Vec<LaneEnd>,
+    /// Whether reasoning is signed.
+    pub(super) signed_reasoning: bool,
     /// What a stream's end has to know of this event.
     pub(super) step: Step,
 }
@@ -87,7 +93,7 @@ pub(super) fn read(json: &Json<'_>, endpoint: Endpoint, part: Part) -> Result<(A
     let mut notes = Notes::default();
     let c = &mut canvas;
     match (endpoint, part) {
-        (Endpoint::ChatCompletions | Endpoint::Completions, _) => answer_openai::completion(c, &mut notes),
+        (Endpoint::ChatCompletions | Endpoint::Completions, _) => answer_openai::completion(c, &mut notes, part),
         (Endpoint::Embeddings, _) => answer_openai::embeddings(c, &mut notes),
         (Endpoint::Moderations | Endpoint::OpenAiModels | Endpoint::AnthropicModels, _) => {
             answer_openai::listing(c, &mut notes);
@@ -98,6 +104,9 @@ pub(super) fn read(json: &Json<'_>, endpoint: Endpoint, part: Part) -> Result<(A
         (Endpoint::Messages | Endpoint::CountTokens, Part::Event) => answer_anthropic::event(c, &mut notes),
         (Endpoint::AgentJson, _) => agent(c),
     }
+    if notes.ends_stream || notes.is_error {
+        notes.lane_ends.push(LaneEnd::All);
+    }
     let swept = canvas.sweep();
     let facts = AnswerFacts {
         segments: swept.segments,
@@ -105,9 +114,13 @@ pub(super) fn read(json: &Json<'_>, endpoint: Endpoint, part: Part) -> Result<(A
         model: notes.model,
         id: notes.id,
         finish_reason: notes.finish_reason,
+        finish_span: notes.finish_span,
         tool_calls: swept.tool_calls,
         media: swept.media,
         echoes: swept.echoes,
+        pieces: swept.pieces,
+        lane_ends: notes.lane_ends,
+        signed_reasoning: notes.signed_reasoning,
         ends_stream: notes.ends_stream,
         is_error: notes.is_error,
         swallow: notes.has_no_choices && notes.usage.is_some(),
@@ -158,6 +171,7 @@ pub(super) fn usage(c: &mut Canvas<'_>, notes: &mut Notes, id: usize) {
 pub(super) fn finish(c: &mut Canvas<'_>, notes: &mut Notes, id: usize) {
     if let Some(word) = c.json.text(id) {
         notes.finish_reason = words::finish_reason(&word).or(notes.finish_reason);
+        notes.finish_span = Some(c.json.span(id));
         c.closed(id, words::is_finish_reason);
     }
 }

@@ -5,12 +5,14 @@ use super::answer::{self, METADATA, Notes};
 use super::anthropic;
 use super::canvas::Canvas;
 use super::json::Kind;
+use super::lanes::{LaneEnd, LaneField, LaneId};
 use super::stream_frame::Block;
 use super::words;
 use crate::model::{Channel, Origin};
 
 /// Marks a whole answer (of `count_tokens` too: its counts stand at the top).
 pub(super) fn whole(c: &mut Canvas<'_>, notes: &mut Notes) {
+    notes.signed_reasoning = true;
     message(c, notes, 0);
     if c.json.member(0, "usage").is_none() && c.json.member(0, "input_tokens").is_some() {
         answer::usage(c, notes, 0);
@@ -26,11 +28,15 @@ pub(super) fn event(c: &mut Canvas<'_>, notes: &mut Notes) {
     match &*kind {
         "message_start" => notes.step.started = true,
         "content_block_start" => notes.step.block = Some(Block::Open(index)),
-        "content_block_stop" => notes.step.block = Some(Block::Closed(index)),
+        "content_block_stop" => {
+            notes.step.block = Some(Block::Closed(index));
+            notes.lane_ends.push(LaneEnd::Output(group));
+        }
         "message_stop" => notes.ends_stream = true,
         "error" => notes.is_error = true,
         _ => {}
     }
+    notes.signed_reasoning = true;
     for field in json.children(0) {
         c.group_from(field, METADATA);
         match &*json.key(field) {
@@ -39,10 +45,11 @@ pub(super) fn event(c: &mut Canvas<'_>, notes: &mut Notes) {
             "content_block" => {
                 c.group_from(field, group);
                 anthropic::block(c, field, Origin::Assistant);
+                begin(c, field, group);
             }
             "delta" => {
                 c.group_from(field, group);
-                delta(c, notes, field);
+                delta(c, notes, field, group);
             }
             "usage" => answer::usage(c, notes, field),
             "error" => answer::error(c, notes, field),
@@ -53,14 +60,38 @@ pub(super) fn event(c: &mut Canvas<'_>, notes: &mut Notes) {
     }
 }
 
-fn delta(c: &mut Canvas<'_>, notes: &mut Notes, id: usize) {
+/// What a block that begins says already. A call's event belongs to the call, whose arguments follow.
+fn begin(c: &mut Canvas<'_>, id: usize, block: u32) {
     let json = c.json;
+    let is_call = json.member_text(id, "type").is_some_and(|kind| kind.ends_with("tool_use"));
+    if is_call {
+        c.lane(id, LaneId { output: block, part: 0, field: LaneField::Arguments });
+    }
+    for (name, field) in [("text", LaneField::Content), ("thinking", LaneField::Reasoning)] {
+        if let Some(node) = json.member(id, name) {
+            c.lane(node, LaneId { output: block, part: 0, field });
+        }
+    }
+}
+
+fn delta(c: &mut Canvas<'_>, notes: &mut Notes, id: usize, block: u32) {
+    let json = c.json;
+    let lane = |field: LaneField| LaneId { output: block, part: 0, field };
     for field in json.children(id) {
         match &*json.key(field) {
             "type" => c.closed(field, words::kind),
-            "text" => c.text(field, Origin::Assistant, Channel::Content),
-            "thinking" => c.text(field, Origin::Assistant, Channel::Reasoning),
-            "partial_json" => c.text(field, Origin::Assistant, Channel::ToolArguments),
+            "text" => {
+                c.text(field, Origin::Assistant, Channel::Content);
+                c.lane(field, lane(LaneField::Content));
+            }
+            "thinking" => {
+                c.text(field, Origin::Assistant, Channel::Reasoning);
+                c.lane(field, lane(LaneField::Reasoning));
+            }
+            "partial_json" => {
+                c.text(field, Origin::Assistant, Channel::ToolArguments);
+                c.lane(field, lane(LaneField::Arguments));
+            }
             "signature" => c.sealed(field, Origin::Assistant, Channel::Reasoning),
             "citation" => anthropic::citations(c, field),
             "stop_reason" => answer::finish(c, notes, field),

@@ -4,6 +4,7 @@
 use super::answer::{self, METADATA, Notes};
 use super::canvas::Canvas;
 use super::json::Kind;
+use super::lanes::{LaneEnd, LaneField, LaneId};
 use super::openai_parts;
 use super::openai_responses::{self, Speaker, part_group};
 use super::words;
@@ -26,12 +27,25 @@ pub(super) fn event(c: &mut Canvas<'_>, notes: &mut Notes) {
     notes.ends_stream = matches!(&*kind, "response.completed" | "response.incomplete" | "response.failed");
     notes.is_error = matches!(&*kind, "error" | "response.failed");
     let (origin, channel) = said(&kind);
+    let place = u32::try_from(part).unwrap_or(u32::MAX);
+    let lane = LaneId { output, part: place, field: carried(channel) };
+    if kind == "response.output_item.done" {
+        notes.lane_ends.push(LaneEnd::Output(output));
+    } else if kind.ends_with(".done") {
+        notes.lane_ends.push(LaneEnd::Part(output, place));
+    }
     for field in json.children(0) {
         c.group_from(field, METADATA);
         match &*json.key(field) {
             "type" => c.closed(field, words::event),
             "response" => response(c, notes, field),
-            "item" => openai_responses::item(c, field, Speaker::Answer(output)),
+            "item" => {
+                openai_responses::item(c, field, Speaker::Answer(output));
+                let is_call = json.member_text(field, "type").is_some_and(|kind| kind.ends_with("_call"));
+                if is_call && kind == "response.output_item.added" {
+                    c.lane(field, LaneId { output, part: 0, field: LaneField::Arguments });
+                }
+            }
             "part" => {
                 c.group_from(field, part_group(output, part));
                 openai_parts::part(c, field, origin, channel);
@@ -39,6 +53,9 @@ pub(super) fn event(c: &mut Canvas<'_>, notes: &mut Notes) {
             "delta" | "text" | "refusal" | "arguments" | "input" | "code" => {
                 c.group_from(field, part_group(output, part));
                 c.subtree(field, origin, channel);
+                if kind.ends_with(".delta") && &*json.key(field) == "delta" {
+                    c.lane(field, lane);
+                }
             }
             "name" => c.text(field, origin, channel),
             "annotation" => c.subtree(field, Origin::Document, Channel::Content),
@@ -50,6 +67,15 @@ pub(super) fn event(c: &mut Canvas<'_>, notes: &mut Notes) {
             _ => continue,
         }
         c.known(field);
+    }
+}
+
+fn carried(channel: Channel) -> LaneField {
+    match channel {
+        Channel::Content => LaneField::Content,
+        Channel::Refusal => LaneField::Refusal,
+        Channel::Reasoning => LaneField::Reasoning,
+        Channel::ToolArguments => LaneField::Arguments,
     }
 }
 

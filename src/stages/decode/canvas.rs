@@ -4,6 +4,7 @@
 
 use super::exchange::{Coverage, Edit};
 use super::json::{Json, Kind, unescape};
+use super::lanes::{LaneId, LanePiece};
 use super::media;
 use super::tool_facts::{CallForm, DefinitionMark, ToolCall, ToolDefinition};
 use crate::model::{Channel, Direction, OffsetMap, Origin, Segment, TextKind, Untrusted};
@@ -68,6 +69,8 @@ pub(super) struct Canvas<'a> {
     opaque: Vec<Range<usize>>,
     /// Values that repeat text of the body in pieces.
     echoes: Vec<Edit>,
+    /// Nodes that continue a text of earlier events.
+    lanes: Vec<(usize, LaneId)>,
 }
 
 /// What the sweep gives.
@@ -75,6 +78,7 @@ pub(super) struct Swept {
     pub(super) segments: Vec<Segment>,
     pub(super) media: Vec<Range<usize>>,
     pub(super) echoes: Vec<Edit>,
+    pub(super) pieces: Vec<LanePiece>,
     pub(super) tool_calls: Vec<ToolCall>,
     pub(super) declared_tools: Vec<Untrusted<String>>,
     pub(super) definitions: Vec<ToolDefinition>,
@@ -96,6 +100,7 @@ impl<'a> Canvas<'a> {
             references: Vec::new(),
             opaque: Vec::new(),
             echoes: Vec::new(),
+            lanes: Vec::new(),
         }
     }
 
@@ -213,6 +218,11 @@ impl<'a> Canvas<'a> {
         self.echoes.push(Edit { span: self.json.span(id), replacement: nothing.to_owned() });
     }
 
+    /// Says that a value belongs to a text that events say piece by piece. What is no string only marks its event.
+    pub(super) fn lane(&mut self, id: usize, lane: LaneId) {
+        self.lanes.push((id, lane));
+    }
+
     fn media_from(&mut self, id: usize, from: usize) {
         if self.json.kind(id) != Kind::String {
             return;
@@ -292,6 +302,14 @@ impl<'a> Canvas<'a> {
             form: call.form,
         });
         let tool_calls = tool_calls.collect();
+        let pieces = self.lanes.iter().map(|(node, lane)| {
+            // The value's segment is the last before the next node's.
+            let last = before(node.saturating_add(1)).checked_sub(1);
+            let span = self.json.span(*node);
+            let held = last.filter(|last| sweep.segments.get(*last).is_some_and(|segment| segment.raw == span));
+            LanePiece { lane: *lane, segment: held.filter(|_| self.json.kind(*node) == Kind::String) }
+        });
+        let pieces = pieces.collect();
         let definitions = self.definitions.into_iter().map(|mark| mark.settle(self.json, before)).collect();
         let length = self.json.body().len() as u64;
         let structure = length.saturating_sub(sweep.inspected).saturating_sub(sweep.media_bytes);
@@ -300,6 +318,7 @@ impl<'a> Canvas<'a> {
             segments: sweep.segments,
             media: sweep.media,
             echoes: self.echoes,
+            pieces,
             tool_calls,
             declared_tools: self.declared_tools,
             definitions,

@@ -1,6 +1,7 @@
 //! An answer whose bytes are understood, whole or one event of a stream.
 
 use super::exchange::{Coverage, Edit};
+use super::lanes::{LaneEnd, LanePiece};
 use super::tool_facts::ToolCall;
 use crate::model::{Segment, Untrusted};
 use std::ops::Range;
@@ -50,12 +51,20 @@ pub struct AnswerFacts {
     pub id: Option<Untrusted<String>>,
     /// `finish_reason` / `stop_reason`, where said; only values from the dialect's closed set.
     pub finish_reason: Option<&'static str>,
+    /// The bytes of that value, quotes and all.
+    pub finish_span: Option<Range<usize>>,
     /// Tool calls that this part names.
     pub tool_calls: Vec<ToolCall>,
     /// Images, audio and encrypted or signed blocks, which are passed untouched.
     pub media: Vec<Range<usize>>,
     /// Values that repeat the text of this body token by token (`logprobs`), with what stands for nothing in their place.
     pub echoes: Vec<Edit>,
+    /// Strings of this event that continue a text of earlier events, in the order of the body.
+    pub pieces: Vec<LanePiece>,
+    /// Texts that end with this event.
+    pub lane_ends: Vec<LaneEnd>,
+    /// Whether its reasoning is signed by the provider, so that nobody may edit it.
+    pub signed_reasoning: bool,
     /// Whether this is the stream's last event (`[DONE]`, `message_stop`, `response.completed`).
     pub ends_stream: bool,
     /// Whether this is an error inside a 200 answer.

@@ -6,6 +6,7 @@ use super::decoded::{AnswerFacts, Decoded, DecodedForm, StreamMarker, Usage};
 use super::events::{EventReader, RawEvent};
 use super::exchange::Coverage;
 use super::json::{Json, JsonLimits, Kind};
+use super::lanes::{LaneEnd, LaneField, LaneId, LanePiece};
 use super::stream_frame::{Frame, Step};
 use super::words;
 use crate::model::{Channel, Endpoint, OffsetMap, Origin, Segment, TextKind};
@@ -67,15 +68,12 @@ impl StreamDecoder {
 
     /// Reads a chunk and adds the events that it completes to `out`, in order. Usage in events is the total so far.
     ///
-    /// Events of earlier chunks count as delivered from now on (see [`Self::delivered`]).
-    ///
     /// # Errors
     /// The first [`AnswerFault`] of the stream, now and at every later call. Events added to `out` before it are good.
     pub fn push(&mut self, chunk: &[u8], out: &mut Vec<Decoded>) -> Result<(), AnswerFault> {
         if let Some(fault) = self.fault {
             return Err(fault);
         }
-        self.state.frame.delivered_all();
         let Self { endpoint, reader, state, .. } = self;
         let mut is_alive = false;
         let result = reader.push(chunk, |event| match event {
@@ -83,7 +81,7 @@ impl StreamDecoder {
             RawEvent::Comment if is_alive => Ok(()),
             RawEvent::Comment => {
                 is_alive = true;
-                state.emit(out, marker(StreamMarker::KeepAlive, String::new()), Step::default());
+                out.push(marker(StreamMarker::KeepAlive, String::new()));
                 Ok(())
             }
             RawEvent::Data { name, data } => state.event(*endpoint, name, data, out),
@@ -92,8 +90,8 @@ impl StreamDecoder {
         result
     }
 
-    /// Says that the oldest event of the last chunk that was not yet said to be so has been delivered or swallowed. A
-    /// terminal frame closes what the client saw opened, so this is called once per event, before [`Self::terminal`].
+    /// Says that the oldest event that was not yet said to be so has been delivered or swallowed. A terminal frame closes
+    /// what the client saw opened, so this is called once per event that is no sign of life, before [`Self::terminal`].
     pub fn delivered(&mut self) {
         self.state.frame.delivered();
     }
@@ -138,7 +136,7 @@ impl State {
         let name = checked_name(endpoint, name, &json)?;
         if is_ping(endpoint, &json) {
             // Fixed bytes: what stood between the upstream's tokens does not pass.
-            self.emit(out, marker(StreamMarker::KeepAlive, r#"{"type": "ping"}"#.to_owned()), Step::default());
+            out.push(marker(StreamMarker::KeepAlive, r#"{"type": "ping"}"#.to_owned()));
             return Ok(());
         }
         let (mut facts, step) = answer::read(&json, endpoint, Part::Event)?;
@@ -182,6 +180,7 @@ impl State {
 fn marker(marker: StreamMarker, body: String) -> Decoded {
     let facts = AnswerFacts {
         ends_stream: marker == StreamMarker::Done,
+        lane_ends: if marker == StreamMarker::Done { vec![LaneEnd::All] } else { Vec::new() },
         coverage: Coverage { structure: body.len() as u64, ..Coverage::default() },
         ..AnswerFacts::default()
     };
@@ -200,6 +199,12 @@ fn plain_text(data: &str) -> AnswerFacts {
         message: 0,
     };
     AnswerFacts {
+        pieces: match data.is_empty() {
+            true => Vec::new(),
+            false => {
+                vec![LanePiece { lane: LaneId { output: 0, part: 0, field: LaneField::Content }, segment: Some(0) }]
+            }
+        },
         segments: if data.is_empty() { Vec::new() } else { vec![segment] },
         coverage: Coverage { inspected: data.len() as u64, ..Coverage::default() },
         ..AnswerFacts::default()

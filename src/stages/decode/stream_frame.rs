@@ -60,13 +60,6 @@ impl Frame {
         }
     }
 
-    /// All events read were delivered.
-    pub(super) fn delivered_all(&mut self) {
-        while !self.pending.is_empty() {
-            self.delivered();
-        }
-    }
-
     fn apply(&mut self, step: Step) {
         self.seen.started |= step.started;
         self.seen.created = step.created.or(self.seen.created);

@@ -105,11 +105,11 @@ impl StreamDecoder {
         }
     }
 
-    fn id_or<'a>(&'a self, fallback: &'a str) -> &'a str {
+    pub(super) fn id_or<'a>(&'a self, fallback: &'a str) -> &'a str {
         self.state.id.as_deref().filter(|id| is_plain(id)).unwrap_or(fallback)
     }
 
-    fn model(&self) -> &str {
+    pub(super) fn model(&self) -> &str {
         self.state.model.as_deref().filter(|model| is_plain(model)).unwrap_or("withheld")
     }
 

@@ -23,6 +23,7 @@ use super::windows::windows;
 use crate::config::settings::{Pack, ToolPolicy, Upstream};
 use crate::model::{Category, Direction, Finding, Origin, Segment, TextKind};
 use crate::stages::decode::{Decoded, Exchange};
+use std::time::{Duration, Instant};
 
 /// Bytes of text between two looks at the clock.
 const SECRET_STEP_BYTES: usize = 64 * 1024;
@@ -32,6 +33,8 @@ const SECRET_LOOK_AHEAD_BYTES: usize = 8 * 1024;
 const PARAMETER_SINKS: [Category; 3] = [Category::Xss, Category::SqlInjection, Category::CommandInjection];
 /// Guards that read texts, in the order of the report.
 const TEXT_GUARDS: [&str; 5] = ["signatures", "structure", "secrets", "pii", "sinks"];
+/// Any time: the clock of a single word stands still.
+const ENCODED_WORD_TIME: Duration = Duration::from_secs(1);
 const OUT_OF_TIME: &str = "time budget spent";
 const MODEL_TEXT: &str = "text of the model itself";
 /// Guards that read decoded text.
@@ -99,6 +102,43 @@ impl Inspector {
         Examined::new(decoded, list, report)
     }
 
+    /// Looks at one event of a stream, except at the segments `in_lanes` (ascending): they are parts of longer texts, and the
+    /// stream judges those.
+    pub(super) fn event(
+        &self,
+        decoded: &Decoded,
+        in_lanes: &[usize],
+        tools: &ToolPolicy,
+        budget: &TimeBudget<'_>,
+    ) -> (Vec<Finding>, GuardReport) {
+        let facts = decoded.facts();
+        if facts.segments.is_empty() && facts.tool_calls.is_empty() {
+            return (Vec::new(), GuardReport::default());
+        }
+        let mut pass = Pass::new(self, Direction::Response, &facts.segments, decoded.body(), budget);
+        pass.left_out = in_lanes;
+        pass.tool_names(&[], &facts.tool_calls, tools);
+        let outcome = pass.segments().and_then(|()| pass.tool_arguments(&facts.tool_calls, tools));
+        pass.finish(outcome)
+    }
+
+    /// Credentials and personal data in what a word of a stream decodes to. The word is short, so its own work budget bounds it.
+    pub(super) fn in_encoded_word(&self, word: &str) -> Vec<Seen> {
+        let mut seen = Vec::new();
+        let now = Instant::now();
+        let budget = TimeBudget { deadline: now + ENCODED_WORD_TIME, now: &|| now };
+        let sensitive = |text: &str, out: &mut Vec<Sighting>| self.sensitive(text, out);
+        let lookers = Lookers { origin: Origin::Assistant, injection: Injected::Left, sensitive: &sensitive };
+        // A clock that stands still runs out of nothing.
+        let _ = self.injection.scan(word, lookers, &budget, &mut seen);
+        seen
+    }
+
+    /// The guards that a stream steps byte by byte.
+    pub(super) fn exact(&self) -> Exact<'_> {
+        Exact { keys: &self.own_keys, secrets: &self.secrets, pii: &self.pii }
+    }
+
     /// A text as it may stand in a record, whose writer escapes: secrets and personal data as `[LABEL]`.
     pub fn redact_for_record(&self, text: &str) -> String {
         let mut sightings = Vec::new();
@@ -159,6 +199,13 @@ impl Inspector {
     }
 }
 
+/// Guards of exact form.
+pub(super) struct Exact<'a> {
+    pub(super) keys: &'a OwnKeys,
+    pub(super) secrets: &'a Secrets,
+    pub(super) pii: &'a Pii,
+}
+
 /// Runs a scan window by window, so that the clock is looked at between; the caller has done so just before.
 fn windowed(
     text: &str,
@@ -198,6 +245,8 @@ pub(super) struct Pass<'a, 'b> {
     pub(super) report: GuardReport,
     seen: Vec<Seen>,
     left_to_the_model: bool,
+    /// Segments that are judged elsewhere, ascending.
+    pub(super) left_out: &'a [usize],
 }
 
 impl<'a, 'b> Pass<'a, 'b> {
@@ -209,14 +258,15 @@ impl<'a, 'b> Pass<'a, 'b> {
         budget: &'a TimeBudget<'b>,
     ) -> Self {
         let (list, report, seen) = (Vec::new(), GuardReport::default(), Vec::new());
-        Self { inspector, direction, segments, body, budget, list, report, seen, left_to_the_model: false }
+        let (left_to_the_model, left_out) = (false, &[][..]);
+        Self { inspector, direction, segments, body, budget, list, report, seen, left_to_the_model, left_out }
     }
 
     fn segments(&mut self) -> Result<(), Spent> {
         for (index, segment) in self.segments.iter().enumerate() {
             self.budget.check()?;
             let text = segment.text(self.body);
-            if !text.is_empty() {
+            if !text.is_empty() && self.left_out.binary_search(&index).is_err() {
                 self.segment(index, segment, text)?;
             }
         }

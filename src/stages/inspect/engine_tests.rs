@@ -1,11 +1,10 @@
 use super::super::budget::tests::{too_late, unhurried};
 use super::super::pack_tests::shipped;
-use super::super::stream::StreamInspector;
 use super::*;
 use crate::model::{Channel, Endpoint, OffsetMap, Untrusted};
 use crate::stages::accept::Head;
 use crate::stages::admit::Admitted;
-use crate::stages::decode::{AnswerFacts, CallForm, DecodedForm, RequestFacts, StreamMarker, ToolCall};
+use crate::stages::decode::{AnswerFacts, CallForm, DecodedForm, RequestFacts, ToolCall};
 use std::sync::{Arc, LazyLock};
 
 static INSPECTOR: LazyLock<Arc<Inspector>> = LazyLock::new(|| Arc::new(Inspector::compile(&shipped(), &[]).unwrap()));
@@ -370,14 +369,6 @@ fn long_argument_is_found_although_its_text_is_in_the_cache() {
         let found = findings.list().iter().any(|finding| finding.rule.as_str() == "tool.argument-too-long");
         assert_eq!(found, limit.is_some());
     }
-}
-
-#[test]
-fn stream_gives_every_event_back_and_holds_nothing() {
-    let mut stream = StreamInspector::new(Arc::clone(&INSPECTOR));
-    let decoded = Decoded::for_tests(DecodedForm::Marker(StreamMarker::Done), String::new(), AnswerFacts::default());
-    let events = unhurried(|budget| stream.push(decoded, &open(), budget)).count();
-    assert_eq!((events, stream.hold(), stream.finish().count()), (1, 0, 0));
 }
 
 #[test]

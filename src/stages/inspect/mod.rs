@@ -3,7 +3,8 @@
 //!
 //! | file | for |
 //! |---|---|
-//! | `engine`, `stream` | the doors: a request, an answer, the events of a stream |
+//! | `engine` | the doors: a request, an answer |
+//! | `stream` | the events of a stream: texts over their borders, whole calls |
 //! | `injection` | signatures and structure over all views of one text |
 //! | `views`, `characters`, `spelling`, `respelling`, `vocabulary`, `encodings`, `codes` | the views of a text and the way back to its bytes |
 //! | `signatures`, `rewrite`, `needs`, `bank`, `words`, `context` | compiled packs; what a pattern means; the words it needs; quotation |
@@ -66,5 +67,5 @@ pub use engine::Inspector;
 pub use findings::{Examined, Findings, GuardReport};
 pub use sighting::Sighting;
 pub use signatures::CompileError;
-pub use stream::StreamInspector;
+pub use stream::{HeldBytes, Holding, StreamInspector};
 pub use tool_schema::Fit;

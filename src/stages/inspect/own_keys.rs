@@ -35,6 +35,18 @@ impl OwnKeys {
         self.keys.iter().any(|key| memchr::memmem::find(bytes, key.expose().as_bytes()).is_some())
     }
 
+    /// Where a key begins that the end of the text cuts off; the text's length if none does.
+    pub fn live_start(&self, text: &str) -> usize {
+        let bytes = text.as_bytes();
+        let starts = self.keys.iter().map(|key| key.expose().as_bytes()).filter_map(|key| {
+            let from = bytes.len().saturating_sub(key.len().saturating_sub(1));
+            let tail = bytes.get(from..)?;
+            let is_half = |offset: &usize| tail.get(*offset..).is_some_and(|rest| key.starts_with(rest));
+            memchr::memchr_iter(*key.first()?, tail).find(is_half).map(|offset| from.saturating_add(offset))
+        });
+        text.floor_char_boundary(starts.min().unwrap_or(bytes.len()))
+    }
+
     /// Reports each place of each key.
     pub fn scan(&self, text: &str, out: &mut Vec<Sighting>) {
         for key in self.keys.iter().map(Secret::expose).filter(|key| key.len() <= text.len()) {

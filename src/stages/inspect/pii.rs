@@ -15,6 +15,7 @@ mod iban;
 mod ids;
 mod kinds;
 mod letters;
+mod live;
 mod numbers;
 mod places;
 mod told;
@@ -59,11 +60,21 @@ impl Pii {
 
     /// Reports the personal data in a text, in the order of the text; spans do not overlap.
     pub fn scan(&self, text: &str, out: &mut Vec<Sighting>) {
+        self.scan_from(text, 0, 0, out);
+    }
+
+    /// As [`Pii::scan`], for what begins from `from` on; what was reported before ended at `done`.
+    pub fn scan_from(&self, text: &str, from: usize, mut done: usize, out: &mut Vec<Sighting>) {
         let bytes = text.as_bytes();
+        // A bank's code is recognised at the colon before it.
+        let head = bytes.get(..from).unwrap_or(b"");
+        let spaces = head.iter().rev().take(3).take_while(|byte| **byte == b' ').count();
+        let mut at = from.saturating_sub(spaces.saturating_add(1));
+        if bytes.get(at) != Some(&b':') {
+            at = from;
+        }
         let first = out.len();
-        // Where the last sighting ended: nothing is reported twice.
-        let mut done = 0;
-        let mut at = 0;
+        // `done` is where the last sighting ended: nothing is reported twice.
         while let Some(place) = next_place(bytes, at) {
             let (hit, next) = look(text, place, done);
             at = next.max(place.saturating_add(1));

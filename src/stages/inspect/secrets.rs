@@ -15,6 +15,7 @@ mod clouds;
 mod code;
 mod data;
 mod forms;
+mod live;
 mod messages;
 mod payments;
 mod providers;
@@ -28,6 +29,8 @@ use crate::model::{Category, RuleId};
 use std::ops::Range;
 use table::{Row, Shape};
 
+pub(super) use live::CONTEXT as LIVE_CONTEXT;
+
 /// Most sightings reported one by one in one text; the rest of the text is then one sighting, so that memory stays bounded.
 pub const MAX_SIGHTINGS: usize = 10_000;
 
@@ -37,6 +40,9 @@ pub struct Secrets {
     /// `None` only if the automaton could not be built, which the tests rule out; then every text counts as a secret.
     literals: Option<Words>,
     rows: Vec<&'static Row>,
+    /// Literals by their first byte in lower case, and the length of the longest: for the end of a text that goes on.
+    by_first_byte: Vec<Vec<&'static str>>,
+    longest_literal: usize,
     rules: Vec<RuleId>,
     too_many: RuleId,
 }
@@ -54,7 +60,15 @@ impl Secrets {
         let rows: Vec<&'static Row> = table::rows().collect();
         let literals = Words::new(rows.iter().map(|row| row.literal)).ok();
         let rules = rows.iter().map(|row| RuleId::new(row.rule)).collect();
-        Self { literals, rows, rules, too_many: RuleId::new("secret.too-many") }
+        let mut by_first_byte = vec![Vec::new(); 256];
+        for row in &rows {
+            let first = row.literal.bytes().next().map_or(0, |byte| byte.to_ascii_lowercase());
+            if let Some(place) = by_first_byte.get_mut(usize::from(first)) {
+                place.push(row.literal);
+            }
+        }
+        let longest_literal = rows.iter().map(|row| row.literal.len()).max().unwrap_or(0);
+        Self { literals, rows, by_first_byte, longest_literal, rules, too_many: RuleId::new("secret.too-many") }
     }
 
     /// Reports the credentials in a text, in the order of their beginnings. Spans of different rules may overlap.

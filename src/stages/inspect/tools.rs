@@ -229,6 +229,9 @@ impl Pass<'_, '_> {
             by_channel.filter(|(_, s)| direction == Direction::Response && s.channel == Channel::ToolArguments);
         for index in by_name.chain(by_channel.map(|(index, _)| index)) {
             self.budget.check()?;
+            if self.left_out.binary_search(&index).is_ok() {
+                continue;
+            }
             let Some(segment) = self.segments.get(index) else { continue };
             let mut sightings = Vec::new();
             self.inspector.tools.judge(segment.text(self.body), tools, &mut sightings);

@@ -7,14 +7,16 @@ use super::tally::Tally;
 use crate::config::settings::{FindingMatch, MediaChoice, Policy, Reaction, Rule, ToolPolicy};
 use crate::model::{
     Action, Category, Cause, Channel, Direction, FailureChoice, Finding, Mode, Origin, PolicyId, Refusal, RuleId,
-    Segment, Stage,
+    Segment, Stage, StreamPolicy,
 };
 use crate::stages::decode::Exchange;
-use crate::stages::inspect::{Examined, Findings, GuardReport};
+use crate::stages::inspect::{Examined, Findings, GuardReport, Holding};
 use std::collections::HashSet;
 
 /// The name under which `media: block` stands among the rules of a verdict and a refusal.
 const MEDIA: &str = "media";
+/// The name under which a redaction in signed reasoning stands there: such text is withheld or delivered, never edited.
+const SIGNED_REASONING: &str = "signed_reasoning";
 /// The name under which `when_inspection_fails` stands there.
 const WHEN_INSPECTION_FAILS: &str = "when_inspection_fails";
 /// The names under which `tools:` decides where no rule of the policy speaks of what it denies.
@@ -28,6 +30,7 @@ pub struct CompiledPolicy {
     mode: Mode,
     when_inspection_fails: FailureChoice,
     media: MediaChoice,
+    streams: StreamPolicy,
     rules: Vec<Rule>,
     tools: ToolPolicy,
     tools_rule: RuleId,
@@ -74,6 +77,7 @@ impl CompiledPolicy {
             mode: policy.mode,
             when_inspection_fails: policy.when_inspection_fails,
             media: policy.media,
+            streams: policy.streams,
             rules: policy.rules.clone(),
             tools: policy.tools.clone(),
             tools_rule: RuleId::new(TOOLS),
@@ -89,6 +93,27 @@ impl CompiledPolicy {
     /// Whether it acts.
     pub fn mode(&self) -> Mode {
         self.mode
+    }
+
+    /// Bounds of what is held of a stream.
+    pub fn streams(&self) -> StreamPolicy {
+        self.streams
+    }
+
+    /// Of which families it would keep something from the client: only for these a stream is held, by a
+    /// shadow too, whose record is to say what would have happened.
+    pub fn holding(&self) -> Holding {
+        let acts = |category: Category| {
+            let acting = self.rules.iter().filter(|rule| {
+                let names_it = match &rule.finding {
+                    FindingMatch::Category(named) => *named == category,
+                    FindingMatch::Rule(prefix) => is_at_or_below(prefix.as_str(), category.name()),
+                };
+                names_it && rule.action >= Action::Redact && rule.direction != Some(Direction::Request)
+            });
+            acting.map(|rule| rule.min_score).min_by(f32::total_cmp)
+        };
+        Holding { secrets: acts(Category::Secret), pii: acts(Category::Pii) }
     }
 
     /// Decides about a request.
@@ -114,7 +139,16 @@ impl CompiledPolicy {
         let (decoded, list, report) = examined.into_parts();
         let facts = decoded.facts();
         let has_media = media::answer_has_media(decoded.body(), &facts.media);
-        let decision = self.decide(Direction::Response, &list, &facts.segments, decoded.body(), report, has_media);
+        let mut decision = self.decide(Direction::Response, &list, &facts.segments, decoded.body(), report, has_media);
+        let is_signed = |cut: &Redaction| {
+            let reasoning = facts.segments.iter().filter(|segment| segment.channel == Channel::Reasoning);
+            facts.signed_reasoning && reasoning.into_iter().any(|segment| segment.raw.contains(&cut.span.start))
+        };
+        if decision.redactions.iter().any(is_signed) {
+            // The provider would refuse an edited block when it comes back as history.
+            decision.verdict.settings.push(SIGNED_REASONING);
+            decision.verdict.action = Action::Block;
+        }
         Judged::new(decoded, decision.redactions, decision.verdict, decision.private)
     }
 
@@ -181,7 +215,9 @@ impl CompiledPolicy {
                     Placement::Nowhere => misplaced = true,
                 }
             }
-            tally.count(finding, rule, decided);
+            if finding.label != Finding::CONTINUED {
+                tally.count(finding, rule, decided);
+            }
             action = action.max(decided);
         }
         let mut settings = Vec::new();

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::settings::ToolPolicy;
-use crate::model::{Category, Channel, Endpoint, OffsetMap, Origin, TextKind};
+use crate::model::{Category, Channel, Endpoint, OffsetMap, Origin, StreamPolicy, TextKind};
 use crate::stages::accept::Head;
 use crate::stages::admit::Admitted;
 use crate::stages::decode::{AnswerFacts, Decoded, DecodedForm, RequestFacts};
@@ -70,6 +70,7 @@ fn settings(rules: Vec<Rule>) -> Policy {
             ..ToolPolicy::default()
         },
         media: MediaChoice::Allow,
+        streams: StreamPolicy::default(),
     }
 }
 

@@ -41,7 +41,11 @@ pub(super) fn merge(mut cuts: Vec<Redaction>) -> Vec<Redaction> {
     for cut in cuts {
         match merged.last_mut() {
             Some(last) if cut.span.start < last.span.end => {
-                if cut.span.len() > longest {
+                // The rest of a cut that began in an earlier event of a stream, where the label stands.
+                if cut.label == Finding::CONTINUED && cut.span.start == last.span.start {
+                    last.label = Finding::CONTINUED;
+                }
+                if cut.span.len() > longest && last.label != Finding::CONTINUED {
                     longest = cut.span.len();
                     last.label = cut.label;
                 }
@@ -83,9 +87,11 @@ impl PrivateText {
         let first = self.spans.partition_point(|cut| cut.span.end <= range.start);
         for cut in self.spans.iter().skip(first).take_while(|cut| cut.span.start < range.end) {
             out.push_str(body.get(at..cut.span.start.max(at)).unwrap_or(""));
-            out.push('[');
-            out.push_str(cut.label);
-            out.push(']');
+            if !cut.label.is_empty() {
+                out.push('[');
+                out.push_str(cut.label);
+                out.push(']');
+            }
             at = cut.span.end;
             if out.len() > max_bytes {
                 break;

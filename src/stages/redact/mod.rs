@@ -4,6 +4,8 @@
 mod outbound;
 mod sending;
 mod splice;
+#[cfg(test)]
+mod stream_tests;
 
 pub use outbound::{Deliverable, Outbound};
-pub use sending::{AnswerLeft, RequestLeft, Unsendable, Withheld, answer, request};
+pub use sending::{AnswerLeft, RequestLeft, Unsendable, Withheld, answer, answer_with, request};

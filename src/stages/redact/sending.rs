@@ -82,15 +82,25 @@ pub fn request(cleared: Cleared) -> Result<(Outbound, RequestLeft), Box<Unsendab
 ///
 /// [`Withheld`] if the policy blocks and is enforced, or if the redactions do not fit.
 pub fn answer(judged: Judged) -> Result<(Deliverable, AnswerLeft), Box<Withheld>> {
+    answer_with(judged, None)
+}
+
+/// As [`answer`], with an edit of the gateway's own that holds no content: a reason to stop.
+///
+/// # Errors
+///
+/// As [`answer`].
+pub fn answer_with(judged: Judged, own: Option<Edit>) -> Result<(Deliverable, AnswerLeft), Box<Withheld>> {
     let (decoded, redactions, verdict) = judged.into_parts();
     if verdict.mode == Mode::Enforce && verdict.action == Action::Block {
         return Err(Box::new(Withheld { cause: Cause::AnswerBlocked, verdict, decoded }));
     }
     let (redactions, echoes) = without_echoes(redactions, &decoded.facts().echoes);
+    let echoes: Vec<Edit> = echoes.iter().cloned().chain(own).collect();
     let edits = redactions.len().saturating_add(echoes.len());
     let spliced = match edits {
         0 => Ok(None),
-        _ => splice(decoded.body(), &redactions, echoes).map(Some),
+        _ => splice(decoded.body(), &redactions, &echoes).map(Some),
     };
     let Ok(spliced) = spliced else {
         return Err(Box::new(Withheld { cause: Cause::Internal, verdict, decoded }));

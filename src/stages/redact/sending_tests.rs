@@ -3,7 +3,8 @@
 use super::*;
 use crate::config::settings::{FindingMatch, MediaChoice, Policy, Rule, ToolPolicy};
 use crate::model::{
-    Category, Channel, Endpoint, FailureChoice, Finding, OffsetMap, Origin, PolicyId, RuleId, Segment, TextKind,
+    Category, Channel, Endpoint, FailureChoice, Finding, OffsetMap, Origin, PolicyId, RuleId, Segment, StreamPolicy,
+    TextKind,
 };
 use crate::stages::accept::Head;
 use crate::stages::admit::Admitted;
@@ -36,6 +37,7 @@ fn policy(action: Action, mode: Mode) -> CompiledPolicy {
             ..ToolPolicy::default()
         },
         media: MediaChoice::Allow,
+        streams: StreamPolicy::default(),
     })
 }
 

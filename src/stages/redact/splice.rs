@@ -29,6 +29,7 @@ enum Replacement<'a> {
 impl Replacement<'_> {
     fn len(self) -> usize {
         match self {
+            Self::Label("") => 0,
             Self::Label(label) => label.len().saturating_add(2),
             Self::Text(text) => text.len(),
         }
@@ -36,6 +37,8 @@ impl Replacement<'_> {
 
     fn write(self, out: &mut String) {
         match self {
+            // The rest of what an earlier event of the stream has a label for.
+            Self::Label("") => {}
             Self::Label(label) => {
                 out.push('[');
                 out.push_str(label);

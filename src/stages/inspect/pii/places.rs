@@ -20,7 +20,7 @@ const MONTHS: [&[u8]; 12] = [
     b"december",
 ];
 /// How far before a ZIP code the house number may stand, in bytes.
-const ADDRESS: usize = 90;
+pub(super) const ADDRESS: usize = 90;
 const STREETS: [&str; 26] = [
     "st",
     "street",
@@ -171,8 +171,18 @@ fn words(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     })
 }
 
-fn is_street(word: &[u8]) -> bool {
+pub(super) fn is_street(word: &[u8]) -> bool {
     STREETS.iter().any(|street| street.as_bytes().eq_ignore_ascii_case(word))
+}
+
+/// Whether a text ends in the kind of a German street.
+pub(super) fn is_german_street(street: &[u8]) -> bool {
+    let kinds: [&[u8]; 8] = ["straße".as_bytes(), b"strasse", b"str.", b"weg", b"platz", b"allee", b"gasse", b"ring"];
+    let ends = |kind: &&[u8]| {
+        let tail = street.len().checked_sub(kind.len()).and_then(|from| street.get(from..));
+        tail.is_some_and(|tail| tail.eq_ignore_ascii_case(kind))
+    };
+    kinds.iter().any(ends)
 }
 
 fn german(bytes: &[u8], postcode: &Group) -> Option<Hit> {
@@ -184,9 +194,7 @@ fn german(bytes: &[u8], postcode: &Group) -> Option<Hit> {
     let house = before.get(before.len().saturating_sub(number)..)?;
     house.first().filter(|byte| byte.is_ascii_digit())?;
     let street = before.get(..before.len().saturating_sub(number))?.strip_suffix(b" ")?;
-    let kinds: [&[u8]; 8] = ["straße".as_bytes(), b"strasse", b"str.", b"weg", b"platz", b"allee", b"gasse", b"ring"];
-    let lower = street.to_ascii_lowercase();
-    kinds.iter().find(|kind| lower.ends_with(kind))?;
+    is_german_street(street).then_some(())?;
     // The town: a word behind the postcode.
     let town = bytes.get(postcode.end..)?.strip_prefix(b" ")?;
     town.first().filter(|byte| byte.is_ascii_uppercase() || **byte >= 0xC3)?;

@@ -42,6 +42,15 @@ pub(super) fn check(text: &str, at: Range<usize>, kind: Kind) -> Option<Hit> {
     plausible(slice(bytes, span.clone()), kind).then_some(Hit { span, score: SCORE })
 }
 
+/// Where the value behind a name begins, if the text ends before the value does.
+pub(super) fn open(text: &str, at: &Range<usize>) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let value_at = after_separator(bytes, name_rest(bytes, at.end).end)?;
+    let Opened { start, quote, escapes } = opened(bytes, value_at)?;
+    let rest = bytes.get(start..)?;
+    (!rest.is_empty() && rest.len() <= VALUE && !rest.iter().any(|byte| ends(*byte, quote, escapes))).then_some(start)
+}
+
 fn name_rest(bytes: &[u8], from: usize) -> Range<usize> {
     let rest = bytes.get(from..).unwrap_or(b"");
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
@@ -69,19 +78,39 @@ fn after_separator(bytes: &[u8], from: usize) -> Option<usize> {
     (sign > from && is).then(|| skip(sign.saturating_add(2), 4, b" :="))
 }
 
-/// The value from `from` on: what stands between quotes, or up to a space or a bracket.
-fn value(text: &str, from: usize) -> Option<Range<usize>> {
-    let bytes = text.as_bytes();
+/// How a value begins.
+struct Opened {
+    start: usize,
+    quote: Option<u8>,
+    escapes: usize,
+}
+
+fn opened(bytes: &[u8], from: usize) -> Option<Opened> {
     let escapes = bytes.get(from..)?.iter().take(2).take_while(|byte| **byte == b'\\').count();
     let open = from.saturating_add(escapes);
     let quote = bytes.get(open).copied().filter(|byte| matches!(byte, b'"' | b'\'' | b'`'));
     let start = if quote.is_some() { open.saturating_add(1) } else { from };
+    Some(Opened { start, quote, escapes })
+}
+
+/// Whether a value ends before this byte.
+fn ends(byte: u8, quote: Option<u8>, escapes: usize) -> bool {
+    match quote {
+        Some(quote) => byte == quote || (escapes > 0 && byte == b'\\') || byte == b'\n',
+        None => byte.is_ascii_whitespace() || b"\"'`,;<>()[]{}&\\".contains(&byte),
+    }
+}
+
+/// The value from `from` on: what stands between quotes, or up to a space or a bracket.
+fn value(text: &str, from: usize) -> Option<Range<usize>> {
+    let bytes = text.as_bytes();
+    let Opened { start, quote, escapes } = opened(bytes, from)?;
     let rest = bytes.get(start..)?;
-    let ends = |byte: &u8| match quote {
-        Some(quote) => *byte == quote || (escapes > 0 && *byte == b'\\') || *byte == b'\n',
-        None => byte.is_ascii_whitespace() || b"\"'`,;<>()[]{}&\\".contains(byte),
-    };
-    let len = rest.iter().take(VALUE).position(ends).or((rest.len() <= VALUE).then_some(rest.len()))?;
+    let len = rest
+        .iter()
+        .take(VALUE)
+        .position(|byte| ends(*byte, quote, escapes))
+        .or((rest.len() <= VALUE).then_some(rest.len()))?;
     // A call or an index is code that fetches a secret, not the secret.
     let fetched = quote.is_none() && matches!(rest.get(len), Some(b'(' | b'['));
     let kept = rest.get(..len)?.trim_ascii_end();
