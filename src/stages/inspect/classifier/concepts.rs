@@ -2,8 +2,9 @@
 //!
 //! The list is `concepts.txt`: a class a line, words in lower case, `*` for any ending.
 
-use super::features::hash_word;
+use super::features::{each_beginning, hash_word};
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 /// Letters that a beginning needs before `*` may stand.
 const LEAST_PREFIX_CHARS: usize = 3;
@@ -29,8 +30,26 @@ pub(in crate::stages::inspect) fn words() -> impl Iterator<Item = &'static str> 
 /// All classes, by the hashes of their words.
 #[derive(Debug)]
 pub(super) struct Concepts {
-    words: HashMap<u64, Concept>,
-    beginnings: HashMap<u64, Concept>,
+    words: ByHash,
+    beginnings: ByHash,
+}
+
+type ByHash = HashMap<u64, Concept, BuildHasherDefault<AsItIs>>;
+
+/// The keys are hashes already, and nobody but this file puts any in.
+#[derive(Debug, Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = bytes.iter().fold(self.0, |hash, &byte| hash << 8 | u64::from(byte));
+    }
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
 }
 
 impl Concepts {
@@ -40,7 +59,7 @@ impl Concepts {
     }
 
     fn read(list: &str) -> Self {
-        let mut all = Self { words: HashMap::new(), beginnings: HashMap::new() };
+        let mut all = Self { words: ByHash::default(), beginnings: ByHash::default() };
         let lines = list.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(": "));
         for (number, (_, words)) in (1_u8..).zip(lines) {
             for word in words.split_ascii_whitespace() {
@@ -56,12 +75,18 @@ impl Concepts {
 
     /// The class of a word: of the whole word, else of its shortest listed beginning.
     pub fn of(&self, word: &str) -> Option<Concept> {
-        self.words.get(&hash_word(word)).copied().or_else(|| {
-            let ends = word.char_indices().map(|(at, c)| at.saturating_add(c.len_utf8()));
-            ends.skip(LEAST_PREFIX_CHARS - 1)
-                .filter_map(|end| word.get(..end))
-                .find_map(|beginning| self.beginnings.get(&hash_word(beginning)).copied())
-        })
+        let (mut whole, mut begun) = (None, None);
+        let mut chars = 0_usize;
+        each_beginning(word, &mut |hash, is_whole| {
+            chars = chars.saturating_add(1);
+            if is_whole {
+                whole = self.words.get(&hash).copied();
+            }
+            if begun.is_none() && chars >= LEAST_PREFIX_CHARS {
+                begun = self.beginnings.get(&hash).copied();
+            }
+        });
+        whole.or(begun)
     }
 }
 

@@ -94,6 +94,18 @@ pub(super) fn hash_word(word: &str) -> u64 {
     mix(word.bytes().fold(seeded(1), |hash, byte| step(hash, u64::from(byte.to_ascii_lowercase()))))
 }
 
+/// Gives the hash of every beginning of a word, character by character, and whether it is the whole.
+pub(super) fn each_beginning(word: &str, visit: &mut impl FnMut(u64, bool)) {
+    let mut hash = seeded(1);
+    for (at, byte) in word.bytes().enumerate() {
+        hash = step(hash, u64::from(byte.to_ascii_lowercase()));
+        let end = at.saturating_add(1);
+        if word.is_char_boundary(end) {
+            visit(mix(hash), end == word.len());
+        }
+    }
+}
+
 fn hash_bytes(seed: u64, bytes: &[u8]) -> u64 {
     mix(bytes.iter().fold(seeded(seed), |hash, &byte| step(hash, u64::from(byte))))
 }
